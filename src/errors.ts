@@ -1,0 +1,72 @@
+/**
+ * The one error class of rotera and the closed list of its codes.
+ *
+ * Codes are for ever: programs match on them. Texts are free: people read them. Each edge (HTTP, the command line) has one
+ * total table from code to status or exit code, so that the compiler proves none is forgotten.
+ */
+
+/** Every code, grouped by the moment at which it can happen. */
+export const errorCodes = [
+  // opening and creating a rot file
+  'bad_name',
+  'config_mismatch',
+  'directory_unusable',
+  'disk_full',
+  'file_exists',
+  'in_use',
+  'not_a_rot_file',
+  'queue_unreadable',
+  // writing
+  'empty_batch',
+  'empty_body',
+  'malformed_batch',
+  'message_too_large',
+  'push_too_large',
+  'overloaded',
+  'queue_read_only',
+  'commit_timeout',
+  // reading
+  'queue_not_found',
+  'beyond_end',
+  // the edges
+  'bad_parameter',
+  'bad_config',
+  'not_found',
+  'method_not_allowed',
+  'not_acceptable',
+  'unreachable',
+  'draining',
+  'internal',
+] as const;
+
+export type ErrorCode = (typeof errorCodes)[number];
+
+/** What went wrong, with a stable code, a text for people, and optional facts a program can use. */
+export class RoteraError extends Error {
+  override readonly name = 'RoteraError';
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    /** Extra members for the answer, such as the parameter that was wrong. Never secrets, never paths of the machine. */
+    readonly details: Readonly<Record<string, unknown>> = {},
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** Whether the same request may succeed later without being changed. */
+export const retryableCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'disk_full',
+  'overloaded',
+  'draining',
+  'commit_timeout',
+  'unreachable',
+]);
+
+export const isRoteraError = (error: unknown, code?: ErrorCode): error is RoteraError =>
+  error instanceof RoteraError && (code === undefined || error.code === code);
+
+/** The message of anything that was thrown. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

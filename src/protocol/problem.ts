@@ -1,0 +1,65 @@
+/**
+ * Error code to HTTP: one total table, and the problem document (RFC 9457) of an error.
+ */
+import { type ErrorCode, type RoteraError, retryableCodes } from '../errors.js';
+
+export const PROBLEM_TYPE = 'application/problem+json';
+
+interface ProblemClass {
+  readonly status: number;
+  readonly title: string;
+}
+
+/** The status and title of every code. */
+export const problems: Readonly<Record<ErrorCode, ProblemClass>> = {
+  bad_name: { status: 400, title: 'Not a queue name' },
+  bad_parameter: { status: 400, title: 'Bad parameter' },
+  bad_config: { status: 500, title: 'Bad configuration' },
+  empty_batch: { status: 400, title: 'The batch holds no message' },
+  empty_body: { status: 400, title: 'The body is empty' },
+  malformed_batch: { status: 400, title: 'Malformed batch' },
+  not_found: { status: 404, title: 'No such route' },
+  queue_not_found: { status: 404, title: 'No such queue' },
+  method_not_allowed: { status: 405, title: 'Method not allowed' },
+  not_acceptable: { status: 406, title: 'No acceptable representation' },
+  config_mismatch: { status: 409, title: 'The queue exists with other limits' },
+  file_exists: { status: 409, title: 'The file exists' },
+  message_too_large: { status: 413, title: 'Message too large' },
+  push_too_large: { status: 413, title: 'Push too large' },
+  beyond_end: { status: 416, title: 'Beyond the end of the queue' },
+  internal: { status: 500, title: 'Internal error' },
+  directory_unusable: { status: 500, title: 'The data directory cannot be used' },
+  in_use: { status: 500, title: 'The data directory is in use' },
+  not_a_rot_file: { status: 503, title: 'Not a rot file' },
+  queue_unreadable: { status: 503, title: 'The queue cannot be read' },
+  queue_read_only: { status: 503, title: 'The queue takes no writes' },
+  overloaded: { status: 503, title: 'Overloaded' },
+  draining: { status: 503, title: 'The server is stopping' },
+  unreachable: { status: 503, title: 'The server cannot be reached' },
+  commit_timeout: { status: 504, title: 'The disk did not answer in time' },
+  disk_full: { status: 507, title: 'The disk is full' },
+};
+
+/** A problem document. Members beyond these are facts about the case, such as the parameter that was wrong. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly code: string;
+  readonly detail: string;
+  readonly retryable: boolean;
+  readonly [member: string]: unknown;
+}
+
+export function problemOf(error: RoteraError): Problem {
+  const { status, title } = problems[error.code];
+  return {
+    ...error.details,
+    type: `urn:rotera:${error.code}`,
+    title,
+    status,
+    code: error.code,
+    detail: error.message,
+    retryable: retryableCodes.has(error.code),
+  };
+}
