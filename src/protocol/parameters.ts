@@ -2,7 +2,7 @@
  * Parameters and fields of the API: each is described once, for checking and for documenting it.
  */
 import { RoteraError } from '../errors.js';
-import { FROM_ACCEPTED, type From, parseFrom } from '../queue/position.js';
+import { FROM_ACCEPTED, type From, parseFrom } from '../from.js';
 
 /** How one parameter or field is checked. `check` answers undefined for what is not accepted. */
 export interface Parameter<T> {
@@ -15,7 +15,9 @@ export type Parameters = Readonly<Record<string, Parameter<unknown>>>;
 export type Checked<P extends Parameters> = { [K in keyof P]?: P[K] extends Parameter<infer T> ? T : never };
 
 function inRange(value: unknown, least: number, most: number): number | undefined {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= least && value <= most ? value : undefined;
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= least && value <= most
+    ? value
+    : undefined;
 }
 
 /** A whole number in a query: digits only. */
@@ -28,7 +30,8 @@ export const integer = (least: number, most: number): Parameter<number> => ({
 export const flag: Parameter<boolean> = {
   accepted: 'true or false',
   schema: { type: 'boolean' },
-  check: (value) => (value === 'true' || value === true ? true : value === 'false' || value === false ? false : undefined),
+  check: (value) =>
+    value === 'true' || value === true ? true : value === 'false' || value === false ? false : undefined,
 };
 
 export const oneOf = <T extends string>(...words: readonly T[]): Parameter<T> => ({

@@ -3,9 +3,10 @@
  */
 import { type Batch, RECORD_HEADER_BYTES } from '../batch.js';
 import { RoteraError } from '../errors.js';
+import type { From } from '../from.js';
 import type { Slice } from './block.js';
 import { Committer } from './committer.js';
-import { type From, resolveFrom } from './position.js';
+import { resolveFrom } from './position.js';
 import type { Limits } from './retention.js';
 import type { Rotated, RotFile } from './rot-file.js';
 
@@ -54,7 +55,7 @@ export interface ReadResult {
   readonly slices: readonly Slice[];
 }
 
-export type QueueState = 'ok' | 'read_only' | 'unreadable';
+export type QueueState = 'ok' | 'read_only';
 
 export interface QueueStat extends Limits {
   readonly queue: string;
@@ -157,9 +158,13 @@ export class Queue {
     const { oldest, next } = this.#file.state;
     const from = resolveFrom(options.from, { oldest, next });
     if (from > next) {
-      throw new RoteraError('beyond_end', `from=${from} lies beyond the end: the next message will get the id ${next}.`, {
-        next,
-      });
+      throw new RoteraError(
+        'beyond_end',
+        `from=${from} lies beyond the end: the next message will get the id ${next}.`,
+        {
+          next,
+        },
+      );
     }
     const { to = next } = options;
     if (from > to) {

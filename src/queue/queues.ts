@@ -145,7 +145,9 @@ export class Queues {
       this.#open.set(name, new Queue(name, file, this.options));
     } catch (error) {
       const reason =
-        error instanceof RoteraError ? error : new RoteraError('queue_unreadable', messageOf(error), {}, { cause: error });
+        error instanceof RoteraError
+          ? error
+          : new RoteraError('queue_unreadable', messageOf(error), {}, { cause: error });
       this.#unreadable.set(name, { queue: name, reason });
     }
   }

@@ -62,7 +62,8 @@ export function rotate(
   for (const block of blocks) {
     if (start !== undefined && block.first > oldest) {
       // `start` is the block that holds `oldest`: does all from its start on fit?
-      if (after.position - start.position <= limits.maxBytes) return { oldest, byAge, byCount, byBytes: oldest - counted };
+      if (after.position - start.position <= limits.maxBytes)
+        return { oldest, byAge, byCount, byBytes: oldest - counted };
       oldest = block.first;
     }
     start = block;

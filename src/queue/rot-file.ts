@@ -449,7 +449,8 @@ export class RotFile {
 
   #readJson<T>(key: Buffer): T {
     const value = this.#meta.getBinary(key);
-    if (value === undefined) throw new RoteraError('not_a_rot_file', `This is not a rot file: it has no ${key.toString()}.`);
+    if (value === undefined)
+      throw new RoteraError('not_a_rot_file', `This is not a rot file: it has no ${key.toString()}.`);
     return JSON.parse(value.toString()) as T;
   }
 

@@ -4,12 +4,10 @@
 import { isUtf8 } from 'node:buffer';
 import { messagesOf } from '../batch.js';
 import type { Slice } from '../queue/block.js';
-import type { Gap, ReadResult } from '../queue/queue.js';
+import type { ReadResult } from '../queue/queue.js';
 
 /** RFC 3339. */
 export const timeText = (ms: number): string => new Date(ms).toISOString();
-
-export const timeOrNull = (ms: number | null): string | null => (ms === null ? null : timeText(ms));
 
 /** `data` is a string when the bytes are valid UTF-8, else base64 with `encoding`. */
 function dataMembers(message: Uint8Array): string {
@@ -53,6 +51,3 @@ export function readText(queue: string, result: ReadResult): string {
   const head = JSON.stringify({ queue, epoch, first, next, oldest, upToDate, gap });
   return `${head.slice(0, -1)},"messages":${messagesArray(result)}}`;
 }
-
-export const gapText = (gap: Gap): string => `${gap.from}-${gap.to}`;
-
