@@ -25,9 +25,18 @@ export const errorCodes = [
   'overloaded',
   'queue_read_only',
   'commit_timeout',
+  'next_moved',
+  'producer_gap',
+  'producer_fenced',
   // reading
   'queue_not_found',
   'beyond_end',
+  'rotated',
+  'damaged',
+  'not_yet',
+  'epoch_changed',
+  'cursor_not_found',
+  'too_many_cursors',
   // the edges
   'bad_parameter',
   'bad_config',

@@ -16,7 +16,7 @@ const STOP_MS = 10_000;
  * @throws `directory_unusable`, `bad_config` (the address cannot be used)
  */
 export async function serve(config: Config, out: NodeJS.WritableStream, err: NodeJS.WritableStream): Promise<void> {
-  const queues = Queues.open(config.dir, { now: Date.now });
+  const queues = await Queues.open(config.dir, { now: Date.now });
   const app = await buildApp({ queues, logger: { level: config.logLevel, stream: err } });
   const stopped = new Promise<void>((resolve, reject) => {
     let stopping = false;

@@ -4,8 +4,8 @@ import type { CreateOptions } from '../../src/client/client.js';
 import { RoteraError } from '../../src/errors.js';
 import { createFields } from '../../src/protocol/api.js';
 import { checkParameters } from '../../src/protocol/parameters.js';
+import { createRotFile } from '../../src/queue/create.js';
 import { queueName, withDefaults } from '../../src/queue/queues.js';
-import { createRotFile } from '../../src/queue/rot-file.js';
 import { ClientCommand, numberOption } from '../command.js';
 import { renderStat } from '../render.js';
 

@@ -29,7 +29,7 @@ export class PushCommand extends ClientCommand {
     const { client, queue } = this;
     const progress = this.#progress();
     let messages = 0;
-    let next: number | undefined;
+    let next: number | null | undefined;
     try {
       for (const input of this.files.length > 0 ? this.files : ['-']) {
         for await (const lines of lineChunks(this.#open(input))) {
@@ -49,7 +49,7 @@ export class PushCommand extends ClientCommand {
     if (this.json) await this.print(`${JSON.stringify({ queue, messages, next: next ?? null })}\n`);
     else
       this.context.stderr.write(
-        `pushed ${countText(messages)} messages to ${queue}${next === undefined ? '' : `; next is ${next}`}\n`,
+        `pushed ${countText(messages)} messages to ${queue}${next == null ? '' : `; next is ${next}`}\n`,
       );
   }
 

@@ -6,8 +6,9 @@
 export interface PushBody {
   readonly queue: string;
   readonly epoch: string;
-  readonly first: number;
-  readonly next: number;
+  /** Null, as `next`, for a repeat that is too old for its ids to be remembered. */
+  readonly first: number | null;
+  readonly next: number | null;
   readonly duplicate: boolean;
 }
 

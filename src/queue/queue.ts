@@ -1,65 +1,24 @@
 /**
- * One queue: push, read, wait, stat over its rot file. Knows nothing of HTTP.
+ * One queue: push, read, wait, cursors, stat over its rot file. Knows nothing of HTTP.
  */
-import { type Batch, RECORD_HEADER_BYTES } from '../batch.js';
-import { RoteraError } from '../errors.js';
-import type { From } from '../from.js';
-import type { Slice } from './block.js';
-import { Committer } from './committer.js';
-import { resolveFrom } from './position.js';
+import type { Batch } from '../batch.js';
+import { isRoteraError, RoteraError } from '../errors.js';
+import { Committer, type Weight } from './committer.js';
+import { type Cursor, type CursorChange, readCursor, readCursors } from './cursors.js';
+import type { Rotated } from './file-meta.js';
+import { Group, type Pushed, type PushOptions } from './group.js';
+import { type CursorStat, cursorStat, PushRate } from './headroom.js';
+import { type ReadOptions, type ReadResult, readMessages } from './read.js';
 import type { Limits } from './retention.js';
-import type { Rotated, RotFile } from './rot-file.js';
-
-export interface Pushed {
-  readonly epoch: string;
-  /** Id of the first message of the push; the others follow. */
-  readonly first: number;
-  /** Exclusive end of its ids. */
-  readonly next: number;
-}
-
-/** Ids that were asked for and are no more: `[from, to)`. */
-export interface Gap {
-  readonly from: number;
-  readonly to: number;
-  readonly count: number;
-  readonly reason: GapReason;
-}
-
-export type GapReason = 'rotated' | 'recreated' | 'damaged';
-
-export interface ReadOptions {
-  readonly from: From;
-  /** Exclusive upper id. */
-  readonly to?: number;
-  /** Most messages. */
-  readonly limit: number;
-  /** Most payload bytes; at least one message is returned if there is one. */
-  readonly maxBytes: number;
-}
-
-/** A run of messages that are all durable. */
-export interface ReadResult {
-  readonly epoch: string;
-  /** Id of the first message returned, or where it would have been. */
-  readonly first: number;
-  /** Where to read from afterwards. */
-  readonly next: number;
-  readonly oldest: number;
-  /** Whether nothing durable lay behind `next` when this was read. */
-  readonly upToDate: boolean;
-  /** Ids between the one asked for and `first` that are no more. */
-  readonly gap: Gap | null;
-  readonly count: number;
-  /** Views into blocks: never changed, kept as long as they are held. */
-  readonly slices: readonly Slice[];
-}
+import { groupBytes } from './room.js';
+import type { RotFile } from './rot-file.js';
 
 export type QueueState = 'ok' | 'read_only';
 
 export interface QueueStat extends Limits {
   readonly queue: string;
   readonly epoch: string;
+  /** ms, as all times here. */
   readonly createdAt: number;
   readonly oldest: number;
   readonly next: number;
@@ -67,7 +26,7 @@ export interface QueueStat extends Limits {
   readonly count: number;
   /** Payload bytes kept. */
   readonly bytes: number;
-  /** Commit times in ms; null when the queue is empty. */
+  /** Commit times; null when the queue is empty. */
   readonly oldestTime: number | null;
   readonly newestTime: number | null;
   readonly file: { readonly bytes: number; readonly limit: number };
@@ -79,20 +38,31 @@ export interface QueueStat extends Limits {
 export interface QueueOptions {
   /** ms since the epoch. */
   readonly now: () => number;
+  /** Called once when a write failed: this queue takes no more, and LMDB's state in this process can no longer be trusted. */
+  readonly onFailure?: (queue: Queue, error: RoteraError) => void;
 }
+
+/** Why a queue has ended: closed with its server, its file removed, or another file in its place. */
+export type QueueEnd = 'closed' | 'removed' | 'recreated';
 
 interface Waiter {
   readonly id: number;
   readonly wake: () => void;
 }
 
+type Write = (group: Group) => unknown;
+
+const NO_WEIGHT: Weight = { messages: 0, bytes: 0 };
+
 /** An open queue. */
 export class Queue {
   // Runtime; what is persisted is the file's.
   readonly #file: RotFile;
-  readonly #committer: Committer;
+  readonly #options: QueueOptions;
+  readonly #committer: Committer<Write, unknown>;
   readonly #waiters = new Set<Waiter>();
-  #closed = false;
+  readonly #rate = new PushRate();
+  #ended: QueueEnd | undefined;
 
   constructor(
     readonly name: string,
@@ -100,20 +70,20 @@ export class Queue {
     options: QueueOptions,
   ) {
     this.#file = file;
+    this.#options = options;
+    const { maxMessages, maxBytes } = file.limits;
     this.#committer = new Committer({
-      commit: async (batches) => {
-        const first = file.state.next;
-        await file.commit(batches, options.now());
-        this.#wake();
-        return first;
-      },
-      maxMessages: file.limits.maxMessages,
-      maxBytes: file.limits.maxBytes,
+      commit: (writes) => this.#commit(writes),
+      most: { messages: maxMessages, bytes: Math.min(maxBytes, groupBytes(maxBytes)) },
     });
   }
 
   get epoch(): string {
     return this.#file.epoch;
+  }
+
+  get limits(): Limits {
+    return this.#file.limits;
   }
 
   /** Oldest id kept. */
@@ -126,18 +96,20 @@ export class Queue {
     return this.#file.state.next;
   }
 
-  /** Whether it was closed, because its server stops or its file went away. */
-  get closed(): boolean {
-    return this.#closed;
+  /** Set once the queue is of no more use. */
+  get ended(): QueueEnd | undefined {
+    return this.#ended;
   }
 
   /**
-   * Appends a batch; all of it or nothing. Durable on return.
-   * @throws `message_too_large`, `push_too_large`, `overloaded`, `disk_full`, `queue_read_only`
+   * Appends a batch; all of it or nothing. Durable on return. A repeat of a producer's push stores nothing and answers its
+   * original ids.
+   * @throws `message_too_large`, `push_too_large`, `overloaded`, `disk_full`, `queue_read_only`, `commit_timeout`,
+   * `producer_gap`, `producer_fenced`, `next_moved`, `queue_not_found` when the file is gone
    */
-  async push(batch: Batch): Promise<Pushed> {
-    const { limits, failure } = this.#file;
-    if (failure !== undefined) throw failure;
+  async push(batch: Batch, options: PushOptions = {}): Promise<Pushed> {
+    this.#checkUsable();
+    const { limits } = this.#file;
     if (batch.longest > limits.maxMessageBytes) {
       const text = `A message of ${batch.longest} bytes; this queue takes at most ${limits.maxMessageBytes} (maxMessageBytes).`;
       throw new RoteraError('message_too_large', text, { maxMessageBytes: limits.maxMessageBytes });
@@ -146,80 +118,42 @@ export class Queue {
       const text = `${batch.count} messages of ${batch.bytes} bytes are more than the whole queue keeps (${limits.maxMessages} messages, ${limits.maxBytes} bytes).`;
       throw new RoteraError('push_too_large', text, { maxMessages: limits.maxMessages, maxBytes: limits.maxBytes });
     }
-    const first = await this.#committer.push(batch);
-    return { epoch: this.epoch, first, next: first + batch.count };
+    const weight = { messages: batch.count, bytes: batch.bytes };
+    return (await this.#committer.write((group) => group.push(batch, options), weight)) as Pushed;
   }
 
-  /**
-   * Durable messages from `from` on. A gap, if any, is at the start. Never waits.
-   * @throws `beyond_end` when `from` lies beyond `next`; `bad_parameter` when it lies beyond `to`
-   */
+  /** Durable messages. Never waits. @throws as {@link readMessages} */
   read(options: ReadOptions): ReadResult {
-    const { oldest, next } = this.#file.state;
-    const from = resolveFrom(options.from, { oldest, next });
-    if (from > next) {
-      throw new RoteraError(
-        'beyond_end',
-        `from=${from} lies beyond the end: the next message will get the id ${next}.`,
-        {
-          next,
-        },
-      );
-    }
-    const { to = next } = options;
-    if (from > to) {
-      throw new RoteraError('bad_parameter', `from=${from} lies after to=${to}.`, { parameter: 'to', value: to });
-    }
-    const start = Math.min(Math.max(from, oldest), Math.max(to, from));
-    const end = Math.min(to, next);
-    const run = this.#collect(start, end, options.limit, options.maxBytes);
-    const gap =
-      run.first > from
-        ? { from, to: run.first, count: run.first - from, reason: run.first > start ? run.reason : 'rotated' }
-        : null;
-    return {
-      epoch: this.epoch,
-      first: run.first,
-      next: run.next,
-      oldest,
-      upToDate: run.next >= next,
-      gap: gap as Gap | null,
-      count: run.next - run.first,
-      slices: run.slices,
-    };
+    if (this.#ended !== undefined) throw this.#endedError();
+    return readMessages(this.#file, options);
   }
 
-  #collect(start: number, end: number, limit: number, maxBytes: number) {
-    const slices: Slice[] = [];
-    let first = start;
-    let id = start;
-    let count = 0;
-    let bytes = 0;
-    let reason: GapReason = 'rotated';
-    while (id < end && count < limit && (count === 0 || bytes < maxBytes)) {
-      const slice = this.#file.block(id)?.slice(id, Math.min(limit - count, end - id), maxBytes - bytes);
-      if (slice === undefined) {
-        // Damaged, or rotated out by a commit that memory has not taken over yet. An answer has its gap at the start only.
-        if (count > 0) break;
-        if (id >= this.#file.durableOldest()) reason = 'damaged';
-        id = Math.min(this.#file.nextBlock(id), end);
-        first = id;
-        continue;
-      }
-      const size = slice.records.length - slice.count * RECORD_HEADER_BYTES;
-      if (count > 0 && bytes + size > maxBytes) break;
-      slices.push(slice);
-      id += slice.count;
-      count += slice.count;
-      bytes += size;
-    }
-    return { first, next: id, slices, reason };
+  /** The first id in `[oldest, next]` committed at `time` (ms) or later. */
+  idAt(time: number): number {
+    return this.#file.idAt(time);
   }
 
-  /** Resolves to true once a message `id` is durable, to false when `signal` aborts or the queue is closed first. */
+  /** A cursor as it is stored. */
+  cursor(name: string): Cursor | undefined {
+    return readCursor(this.#file.environment, name);
+  }
+
+  /** Changes a cursor; durable on return. @throws `cursor_not_found`, `beyond_end`, `too_many_cursors`, as a push */
+  async moveCursor(change: CursorChange): Promise<Cursor> {
+    this.#checkUsable();
+    return (await this.#committer.write((group) => group.cursor(change), NO_WEIGHT)) as Cursor;
+  }
+
+  /** Rotates out what has become too old, if anything has. */
+  async expire(): Promise<void> {
+    if (this.limits.maxAgeSeconds === null || this.#file.failure !== undefined) return;
+    await this.#committer.write(() => undefined, NO_WEIGHT);
+  }
+
+  /** Resolves to true once a message `id` is durable, to false when `signal` aborts or the queue ends first. */
   waitFor(id: number, signal: AbortSignal): Promise<boolean> {
     if (id < this.next) return Promise.resolve(true);
-    if (signal.aborted || this.#closed) return Promise.resolve(false);
+    if (signal.aborted || this.#ended !== undefined) return Promise.resolve(false);
     return new Promise((resolve) => {
       const done = (): void => {
         this.#waiters.delete(waiter);
@@ -254,16 +188,75 @@ export class Queue {
     };
   }
 
-  /** Finishes the pushes that wait, wakes everyone who waits for a message, closes the file. */
-  async close(): Promise<void> {
+  /** How each cursor stands, by name. */
+  cursors(): Record<string, CursorStat> {
+    const file = this.#file;
+    const { oldest, next, position: end } = file.state;
+    const now = this.#options.now();
+    const { limits, bytes } = file;
+    const rate = this.#rate.at(now);
+    const stats: Record<string, CursorStat> = {};
+    for (const { name, cursor } of readCursors(file.environment)) {
+      const { position } = cursor;
+      const kept = position >= oldest && position < next;
+      const bytesBehind = kept ? end - (file.positionOf(position) ?? end - bytes) : position >= next ? 0 : bytes;
+      const time = kept ? file.timeOf(position) : undefined;
+      const age = time === undefined ? undefined : (now - time) / 1000;
+      stats[name] = cursorStat(cursor, { limits, oldest, next, bytes, bytesBehind, rate, age });
+    }
+    return stats;
+  }
+
+  /** Whether the file still stands under its path. */
+  isInPlace(): boolean {
+    return this.#file.isInPlace();
+  }
+
+  /** Finishes the writes that wait, wakes everyone who waits for a message, closes the file. */
+  async close(end: QueueEnd = 'closed'): Promise<void> {
     await this.#committer.idle();
-    this.#closed = true;
+    if (this.#ended !== undefined) return;
+    this.#ended = end;
     for (const { wake } of [...this.#waiters]) wake();
     await this.#file.close();
   }
 
-  #wake(): void {
+  #checkUsable(): void {
+    if (this.#ended !== undefined) throw this.#endedError();
+    if (this.#file.failure !== undefined) throw this.#file.failure;
+  }
+
+  #endedError(): RoteraError {
+    if (this.#ended === 'closed') return new RoteraError('draining', 'The server is stopping.');
+    return new RoteraError('queue_not_found', `The rot file of ${this.name} was removed or replaced.`, {
+      queue: this.name,
+    });
+  }
+
+  async #commit(writes: readonly Write[]): Promise<unknown[]> {
+    const now = this.#options.now();
+    const group = new Group(this.#file, now);
+    const results = writes.map((write) => {
+      try {
+        return write(group);
+      } catch (error) {
+        if (isRoteraError(error)) return error;
+        throw error;
+      }
+    });
+    try {
+      await group.commit();
+    } catch (error) {
+      if (isRoteraError(error, 'queue_read_only') || isRoteraError(error, 'commit_timeout'))
+        this.#options.onFailure?.(this, error);
+      throw error;
+    }
+    this.#rate.add(
+      group.batches.reduce((sum, { count }) => sum + count, 0),
+      now,
+    );
     const { next } = this;
     for (const waiter of [...this.#waiters]) if (waiter.id < next) waiter.wake();
+    return results;
   }
 }

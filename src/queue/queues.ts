@@ -1,20 +1,21 @@
 /**
  * The directory of rot files: queues by name.
  */
-import { accessSync, constants, readdirSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { LRUCache } from 'lru-cache';
-import { messageOf, RoteraError } from '../errors.js';
-import type { Block } from './block.js';
+import { isRoteraError, messageOf, RoteraError } from '../errors.js';
+import { newBlockCache } from './block-store.js';
+import { createRotFile } from './create.js';
+import { markFailed, tryAgain } from './failed-mark.js';
 import { Queue, type QueueOptions } from './queue.js';
 import { DEFAULT_LIMITS, type Limits } from './retention.js';
-import { type BlockCache, createRotFile, RotFile } from './rot-file.js';
+import { RotFile } from './rot-file.js';
 
 export const ROT_SUFFIX = '.rot';
 /** Names are queue names, file names and parts of URLs. 128 characters leave room for LMDB's `.rot-lock`. */
 export const QUEUE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
-/** Bytes of blocks kept in memory for readers, for all queues of a process together. */
-const CACHE_BYTES = 32 * 1024 * 1024;
+/** How soon a file that appears, disappears or is replaced is noticed at the latest. */
+const POLL_MS = 1000;
 
 /** @throws `bad_name` */
 export function checkName(name: string): void {
@@ -33,9 +34,6 @@ export function queueName(path: string): string | undefined {
   return file.endsWith(ROT_SUFFIX) && QUEUE_NAME.test(name) ? name : undefined;
 }
 
-export const newBlockCache = (): BlockCache =>
-  new LRUCache<string, Block>({ maxSize: CACHE_BYTES, sizeCalculation: (block) => block.buffer.length });
-
 /** The limits asked for, with defaults. @throws `bad_parameter` naming the field, its value and what is accepted. */
 export function withDefaults(limits: Partial<Limits>): Limits {
   return { ...DEFAULT_LIMITS, ...limits };
@@ -47,23 +45,40 @@ export interface Unreadable {
   readonly reason: RoteraError;
 }
 
-/** All queues of one directory. */
+/** What tells one file under a name from another, or from what it was before. */
+const fingerprint = ({ ino, size, mtimeMs }: { ino: number; size: number; mtimeMs: number }): string =>
+  `${ino}/${size}/${mtimeMs}`;
+
+export interface QueuesOptions extends Pick<QueueOptions, 'now'> {
+  /** Called once when a write failed: the process should answer what waits and end. The queue is marked for the next start. */
+  readonly onFailure?: (error: RoteraError, queue: string) => void;
+  /** How often the directory is looked at; 0 for never. ms. */
+  readonly pollMs?: number;
+}
+
+/** All queues of one directory: a file that appears is opened, one that disappears is closed. */
 export class Queues {
   readonly #open = new Map<string, Queue>();
-  readonly #unreadable = new Map<string, Unreadable>();
+  readonly #unreadable = new Map<string, Unreadable & { readonly fingerprint: string }>();
   readonly #creating = new Map<string, Promise<unknown>>();
   readonly #blocks = newBlockCache();
+  readonly #poll: NodeJS.Timeout | undefined;
+  #scanning: Promise<void> | undefined;
+  #closed = false;
 
   private constructor(
     readonly directory: string,
-    readonly options: QueueOptions,
-  ) {}
+    readonly options: QueuesOptions,
+  ) {
+    const { pollMs = POLL_MS } = options;
+    if (pollMs > 0) this.#poll = setInterval(() => void this.rescan(), pollMs).unref();
+  }
 
   /**
    * Opens every rot file of a directory. One that cannot be opened is listed with its reason; the others are served.
    * @throws `directory_unusable` when the directory is missing or not writable
    */
-  static open(directory: string, options: QueueOptions): Queues {
+  static async open(directory: string, options: QueuesOptions): Promise<Queues> {
     try {
       if (!statSync(directory).isDirectory()) throw new Error('not a directory');
       accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
@@ -72,10 +87,7 @@ export class Queues {
       throw new RoteraError('directory_unusable', text, {}, { cause });
     }
     const queues = new Queues(directory, options);
-    for (const file of readdirSync(directory).sort()) {
-      const name = queueName(file);
-      if (name !== undefined) queues.#openFile(name);
-    }
+    await queues.rescan();
     return queues;
   }
 
@@ -112,24 +124,36 @@ export class Queues {
     checkName(name);
     // One create of a name at a time: the second finds what the first made.
     while (this.#creating.has(name)) await this.#creating.get(name)?.catch(() => undefined);
-    if (this.#open.has(name) || this.#unreadable.has(name)) {
-      const queue = this.get(name);
-      this.#verify(queue, limits);
-      return { queue, created: false };
-    }
-    const making = createRotFile(this.#path(name), withDefaults(limits), this.options.now());
+    if (this.#open.has(name) || this.#unreadable.has(name))
+      return { queue: this.#existing(name, limits), created: false };
+    const making = this.#make(name, withDefaults(limits));
     this.#creating.set(name, making);
     try {
       await making;
+    } catch (error) {
+      // Put there by somebody else since the last look.
+      if (!isRoteraError(error, 'file_exists')) throw error;
+      await this.#openFile(name);
+      return { queue: this.#existing(name, limits), created: false };
     } finally {
       this.#creating.delete(name);
     }
-    this.#openFile(name);
     return { queue: this.get(name), created: true };
   }
 
-  /** Closes all queues: pushes that wait are finished first. */
+  /** Looks at the directory now: opens what appeared, closes what is gone or replaced, rotates out what is too old. */
+  async rescan(): Promise<void> {
+    this.#scanning ??= this.#scan().finally(() => {
+      this.#scanning = undefined;
+    });
+    await this.#scanning;
+  }
+
+  /** Closes all queues: writes that wait are finished first. */
   async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#poll);
+    await this.#scanning;
     await Promise.allSettled(this.#creating.values());
     await Promise.all([...this.#open.values()].map((queue) => queue.close()));
     this.#open.clear();
@@ -139,26 +163,64 @@ export class Queues {
     return join(this.directory, `${name}${ROT_SUFFIX}`);
   }
 
-  #openFile(name: string): void {
+  async #scan(): Promise<void> {
+    for (const queue of this.#open.values()) {
+      if (!queue.isInPlace()) await this.#drop(queue);
+    }
+    const names = readdirSync(this.directory).flatMap((file) => queueName(file) ?? []);
+    for (const name of names.sort()) {
+      if (this.#closed) return;
+      if (!this.#open.has(name) && !this.#creating.has(name)) await this.#openFile(name);
+    }
+    for (const name of this.#unreadable.keys()) if (!names.includes(name)) this.#unreadable.delete(name);
+    // A failure to rotate is the queue's own, and its pushes will tell it.
+    await Promise.allSettled([...this.#open.values()].map((queue) => queue.expire()));
+  }
+
+  async #drop(queue: Queue): Promise<void> {
+    this.#open.delete(queue.name);
+    await queue.close(existsSync(this.#path(queue.name)) ? 'recreated' : 'removed');
+  }
+
+  async #make(name: string, limits: Limits): Promise<void> {
+    await createRotFile(this.#path(name), limits, this.options.now());
+    await this.#openFile(name);
+  }
+
+  async #openFile(name: string): Promise<void> {
+    const path = this.#path(name);
+    const stat = statSync(path, { throwIfNoEntry: false });
+    if (stat === undefined || this.#unreadable.get(name)?.fingerprint === fingerprint(stat)) return;
     try {
-      const file = RotFile.open(this.#path(name), { blocks: this.#blocks });
-      this.#open.set(name, new Queue(name, file, this.options));
+      const readOnly = await tryAgain(path);
+      const file = await RotFile.open(path, { blocks: this.#blocks, ...(readOnly === undefined ? {} : { readOnly }) });
+      this.#unreadable.delete(name);
+      this.#open.set(
+        name,
+        new Queue(name, file, { now: this.options.now, onFailure: (_, error) => this.#failed(name, error) }),
+      );
     } catch (error) {
-      const reason =
-        error instanceof RoteraError
-          ? error
-          : new RoteraError('queue_unreadable', messageOf(error), {}, { cause: error });
-      this.#unreadable.set(name, { queue: name, reason });
+      const reason = isRoteraError(error)
+        ? error
+        : new RoteraError('queue_unreadable', messageOf(error), {}, { cause: error });
+      this.#unreadable.set(name, { queue: name, reason, fingerprint: fingerprint(stat) });
     }
   }
 
-  #verify(queue: Queue, limits: Partial<Limits>): void {
-    const has = queue.stat();
+  #failed(name: string, error: RoteraError): void {
+    markFailed(this.#path(name), error);
+    this.options.onFailure?.(error, name);
+  }
+
+  /** The queue that exists, if it has the limits that are asked for. */
+  #existing(name: string, limits: Partial<Limits>): Queue {
+    const queue = this.get(name);
     for (const [field, wanted] of Object.entries(limits)) {
-      const value = has[field as keyof Limits];
+      const value = queue.limits[field as keyof Limits];
       if (wanted === value) continue;
       const text = `The queue ${queue.name} exists with ${field} ${value}, not ${wanted}. Limits are fixed at create.`;
       throw new RoteraError('config_mismatch', text, { field, value: wanted, existing: value });
     }
+    return queue;
   }
 }

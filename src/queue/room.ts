@@ -8,33 +8,51 @@ import { CHUNK_BYTES, FOLD_BYTES } from './block.js';
 import type { Limits } from './retention.js';
 
 export const PAGE_BYTES = 4096;
+const MIB = 1024 * 1024;
 /** LMDB's header on the first page of a value that has pages of its own. */
 const PAGE_HEADER_BYTES = 24;
-const MIB = 1024 * 1024;
-/** What one commit writes besides the chunks: leaves and branches of the four trees and of the free list. */
+/** What one commit writes besides chunks, at the most: leaves and branches of the four trees and of the free list. */
 const TREE_PAGES = 48;
-/** A group of pushes is closed at this size, so that no commit needs much more room than this: 4 MiB of payload. */
-export const GROUP_BYTES = 4 * MIB;
+/** A value of at most so many bytes stands in a leaf (LMDB's `me_nodemax`, less the longest key that we use). */
+const MOST_INLINE_BYTES = 1800;
+/** A key with what LMDB adds to it in a leaf, at the most; and how few of them a leaf holds. */
+const KEY_BYTES = 160;
+const LEAF_KEYS = 12;
+/** The largest body of a push that any server accepts, and so the largest commit: 17 MiB. */
+const LARGEST_PUSH_BYTES = 17 * MIB;
 
 /** Pages that LMDB gives to a value of so many bytes. */
 export const pagesOf = (bytes: number): number => Math.floor((PAGE_HEADER_BYTES - 1 + bytes) / PAGE_BYTES) + 1;
 
-/** Pages that one commit may write, at the most, for values of these sizes. */
-export function commitPages(sizes: Iterable<number>): number {
-  let pages = TREE_PAGES;
-  for (const size of sizes) pages += pagesOf(size);
-  return pages;
+/**
+ * Pages that one commit may write, at the most.
+ * @param sizes of the values stored @param removed how many keys it removes
+ */
+export function commitPages(sizes: Iterable<number>, removed = 0): number {
+  let pages = TREE_PAGES + Math.ceil(removed / LEAF_KEYS);
+  let inline = 0;
+  for (const size of sizes) {
+    if (size > MOST_INLINE_BYTES) pages += pagesOf(size);
+    else inline += size + KEY_BYTES;
+  }
+  // A leaf that was just split is half full.
+  return pages + Math.ceil(inline / (PAGE_BYTES / 2));
 }
+
+/** A group of pushes is closed at so many payload bytes (256 KiB to 4 MiB), so that small queues need little spare room. */
+export const groupBytes = (maxBytes: number): number =>
+  Math.min(4 * MIB, Math.max(256 * 1024, Math.floor(maxBytes / 8)));
 
 /**
  * The most bytes a rot file with these limits ever takes, fixed at create and shown by stat.
  *
- * One eighth over `maxBytes` pays for record and page rounding of messages of 1 KiB and more; on top comes the room of
- * three commits, since what one frees is usable only two commits later.
+ * One sixteenth over `maxBytes` pays for record headers and page rounding of messages of 1 KiB and more. On top comes spare
+ * room: for three groups, since what one frees is usable only two commits later, or for one large push.
  */
-export function fileLimit(limits: Limits): number {
-  const commit = Math.min(limits.maxBytes, GROUP_BYTES) + FOLD_BYTES + TREE_PAGES * PAGE_BYTES;
-  const largest = Math.min(limits.maxBytes, Math.max(limits.maxMessageBytes, CHUNK_BYTES));
-  const bytes = limits.maxBytes + Math.ceil(limits.maxBytes / 8) + 3 * Math.max(commit, largest) + MIB;
-  return Math.ceil(bytes / MIB) * MIB;
+export function fileLimit({ maxBytes, maxMessageBytes }: Limits): number {
+  const group = Math.min(groupBytes(maxBytes), Math.max(maxBytes, CHUNK_BYTES));
+  const withTrees = (bytes: number): number => Math.ceil(bytes * 1.05) + FOLD_BYTES + TREE_PAGES * PAGE_BYTES;
+  const largest = Math.min(LARGEST_PUSH_BYTES, Math.max(maxBytes / 2, Math.min(maxBytes, maxMessageBytes)));
+  const spare = Math.max(3 * withTrees(group), withTrees(largest));
+  return Math.ceil((maxBytes * (1 + 1 / 16) + spare) / MIB + 1) * MIB;
 }

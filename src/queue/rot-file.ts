@@ -1,329 +1,117 @@
 /**
- * One rot file: one LMDB environment. The only file that imports lmdb.
+ * One open rot file: its durable state, commits with rotation, reads.
  *
  * ```
- * db "blocks"   u64 big-endian first id | u16 big-endian chunk   ->  chunk of a block (see block.ts)
- * db "meta"     "config"  ->  JSON: format, epoch, createdAt, limits, limit of the file     written once
- *               "state"   ->  JSON: oldest, next, position, time, rotated                   written by every commit
+ * blocks       u64 big-endian first id | u16 big-endian chunk  ->  chunk of a block (block.ts)
+ * meta         "config" -> FileConfig    "state" -> FileState      JSON (file-meta.ts)
+ * cursors      name -> position …        (cursors.ts)
+ * producers    id -> last pushes         (producers.ts)
  * ```
  *
- * Why a crash loses nothing: a commit is one LMDB transaction that holds the new block, the removal of what it rotates out
- * and the state. LMDB never overwrites a live page; it writes the new pages, syncs, then writes one of two meta pages, inside
- * one disk sector, through a descriptor that syncs each write. So after any crash the newest whole meta page names a whole
- * snapshot. That holds only without `overlappingSync`, whose newest snapshot is not yet on disk when it is acknowledged.
- * A push is acknowledged when `batch()` has resolved: meta page written and synced.
+ * Why a crash loses nothing: a commit is one LMDB transaction that holds the new block, the removal of what it rotates out,
+ * cursors, producers and the state. LMDB never overwrites a live page; it writes the new pages, syncs, then writes one of two
+ * meta pages, inside one disk sector, through a descriptor that syncs each write. So after any crash the newest whole meta
+ * page names a whole snapshot, and it was named before anyone was told of the push.
  */
-import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, linkSync, openSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { type FileHandle, open as openFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { type Database, open as openEnvironment, type RootDatabase } from 'lmdb';
-import type { LRUCache } from 'lru-cache';
-import { type Batch, RECORD_HEADER_BYTES, recordLength } from '../batch.js';
+import { statSync } from 'node:fs';
+import type { Batch } from '../batch.js';
 import { messageOf, RoteraError } from '../errors.js';
+import { Allocation } from './allocation.js';
+import type { Block } from './block.js';
+import { BLOCK_BYTES, FOLD_BYTES } from './block.js';
+import { type BlockCache, BlockStore, chunkEntries } from './block-store.js';
+import { type Entry, Environment } from './environment.js';
 import {
-  BLOCK_BYTES,
-  BLOCK_HEADER_BYTES,
-  Block,
-  CHUNK_BYTES,
-  FOLD_BYTES,
-  readBlockHeader,
-  SEGMENT_HEADER_BYTES,
-  type Segment,
-  sealSegment,
-} from './block.js';
+  CONFIG_KEY,
+  encodeJson,
+  type FileConfig,
+  type FileState,
+  homeOf,
+  isCopy,
+  newEpoch,
+  readConfig,
+  readMeta,
+  STATE_KEY,
+} from './file-meta.js';
+import { foldedBytes, foldInto, type Layout, layOut } from './layout.js';
 import { probe } from './probe.js';
-import { type Limits, type Mark, rotate } from './retention.js';
-import { commitPages, fileLimit, PAGE_BYTES } from './room.js';
+import { type Limits, rotate } from './retention.js';
+import { commitPages } from './room.js';
 
-export const FILE_FORMAT = 1;
-const MIB = 1024 * 1024;
-const KEY_BYTES = 10;
-const LAST_CHUNK = 0xffff;
-/** Size of LMDB's lock file for 126 readers. Written with real bytes before LMDB maps it: on a full disk it would be SIGBUS. */
-const LOCK_FILE_BYTES = 8272;
-const CONFIG_KEY = Buffer.from('config');
-const STATE_KEY = Buffer.from('state');
-
-/** Written once, at create. */
-interface Config {
-  readonly format: number;
-  /** Random id of this life of the queue. */
-  readonly epoch: string;
-  /** ms since the epoch. */
-  readonly createdAt: number;
-  readonly limits: Limits;
-  /** Most bytes the file ever takes. */
-  readonly limit: number;
-}
-
-/** Messages rotated out since create, by the limit that bit. */
-export interface Rotated {
-  readonly byCount: number;
-  readonly byBytes: number;
-  readonly byAge: number;
-  readonly byRoom: number;
-}
-
-/** Written by every commit, in the same transaction as what it describes. */
-export interface State {
-  readonly oldest: number;
-  readonly next: number;
-  /** Payload bytes ever pushed. */
-  readonly position: number;
-  /** Time of the newest commit, ms since the epoch; never decreases. */
-  readonly time: number;
-  readonly rotated: Rotated;
-}
-
-/** Blocks read or written lately, of all queues of a process: bounded by the bytes they hold. */
-export type BlockCache = LRUCache<string, Block>;
+/** Each step either settles what was freed or rotates more out; a reader that holds old pages makes them all vain. */
+const MOST_ROOM_STEPS = 12;
+/** When room runs short, at least this share of the file is made free at once, so that it does not run short each time. */
+const ROOM_SHARE = 64;
 
 export interface RotFileOptions {
   readonly blocks: BlockCache;
+  /** Opened for reading only: commits are refused with this. */
+  readonly readOnly?: RoteraError;
 }
 
-type Entry = readonly [key: Buffer, value: Buffer];
-
-/** What a group of pushes becomes: values to store, and what memory takes over once they are durable. */
-interface Layout {
+/** What one commit changes. */
+export interface Change {
+  /** Appended in order, with consecutive ids from `state.next` on. */
+  readonly batches: readonly Batch[];
+  /** Cursors and producers. */
   readonly entries: readonly Entry[];
-  readonly block: Block;
-  readonly added: ReadonlyArray<readonly [Block, Segment]>;
 }
 
-function blockKey(first: number, chunk: number): Buffer {
-  const key = Buffer.allocUnsafe(KEY_BYTES);
-  key.writeUInt32BE(Math.floor(first / 0x1_0000_0000), 0);
-  key.writeUInt32BE(first % 0x1_0000_0000, 4);
-  key.writeUInt16BE(chunk, 8);
-  return key;
+const NO_CHANGE: Change = { batches: [], entries: [] };
+
+interface Plan {
+  readonly state: FileState;
+  /** Chunks that rotation removes. */
+  readonly gone: readonly Buffer[];
+  readonly layout: Layout | undefined;
+  readonly entries: readonly Entry[];
+  readonly pages: number;
 }
 
-const keyFirst = (key: Buffer): number => key.readUInt32BE(0) * 0x1_0000_0000 + key.readUInt32BE(4);
-const keyChunk = (key: Buffer): number => key.readUInt16BE(8);
-
-const encode = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
-
-function openLmdb(path: string, mapBytes: number, readOnly = false): RootDatabase<Buffer, Buffer> {
-  return openEnvironment<Buffer, Buffer>({
-    path,
-    noSubdir: true,
-    encoding: 'binary',
-    keyEncoding: 'binary',
-    // Acknowledged means synced: see the top of this file. The other two keep a failed commit from being lost or unhandled.
-    overlappingSync: false,
-    eventTurnBatching: false,
-    safeRestore: true,
-    pageSize: PAGE_BYTES,
-    mapSize: Math.ceil(mapBytes / 65_536) * 65_536,
-    maxReaders: 126,
-    maxDbs: 8,
-    permissionsMode: 0o640,
-    readOnly,
-  } as Parameters<typeof openEnvironment>[0]) as RootDatabase<Buffer, Buffer>;
-}
-
-const openBlocks = (env: RootDatabase<Buffer, Buffer>): Database<Buffer, Buffer> =>
-  env.openDB({ name: 'blocks', encoding: 'binary', keyEncoding: 'binary' });
-const openMeta = (env: RootDatabase<Buffer, Buffer>): Database<Buffer, Buffer> =>
-  env.openDB({ name: 'meta', encoding: 'binary', keyEncoding: 'binary' });
-
-function syncDirectory(path: string): void {
-  const fd = openSync(path, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-/** Writes zeros over `[from, to)`, so that the filesystem has really given the room; synced on return. */
-async function writeZeros(file: FileHandle, from: number, to: number): Promise<void> {
-  const zeros = Buffer.alloc(MIB);
-  for (let at = from; at < to; ) {
-    const { bytesWritten } = await file.write(zeros, 0, Math.min(zeros.length, to - at), at);
-    at += bytesWritten;
-  }
-  await file.datasync();
-}
-
-const isNoSpace = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
-
-function diskFull(cause: unknown, bytes: number): RoteraError {
-  const text = `The disk has no room for ${bytes} bytes. Free some, or create the queue with a smaller maxBytes.`;
-  return new RoteraError('disk_full', text, { bytes }, { cause });
-}
-
-/**
- * Makes a new rot file. Durable on return: made under a temporary name, synced, linked to its own name, directory synced, so
- * that a create interrupted at any point leaves no half file under that name.
- * @throws `file_exists`; `disk_full` when the room cannot be reserved (nothing is left behind); `directory_unusable`.
- */
-export async function createRotFile(path: string, limits: Limits, now: number): Promise<void> {
-  const directory = dirname(path);
-  const temporary = join(directory, `.${basename(path)}.tmp-${randomBytes(6).toString('hex')}`);
-  const limit = fileLimit(limits);
-  try {
-    writeFileSync(`${temporary}-lock`, Buffer.alloc(LOCK_FILE_BYTES), { mode: 0o640 });
-    const env = openLmdb(temporary, limit);
-    const meta = openMeta(env);
-    openBlocks(env);
-    const config: Config = {
-      format: FILE_FORMAT,
-      epoch: randomBytes(9).toString('base64url'),
-      createdAt: now,
-      limits,
-      limit,
-    };
-    const rotated: Rotated = { byCount: 0, byBytes: 0, byAge: 0, byRoom: 0 };
-    const state: State = { oldest: 0, next: 0, position: 0, time: now, rotated };
-    await env.batch(() => {
-      void meta.put(CONFIG_KEY, encode(config));
-      void meta.put(STATE_KEY, encode(state));
-    });
-    await env.close();
-    const file = await openFile(temporary, 'r+');
-    try {
-      if (limits.reserve) await writeZeros(file, (await file.stat()).size, limit);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    // A link, unlike a rename, never replaces a file that came meanwhile.
-    linkSync(temporary, path);
-    syncDirectory(directory);
-  } catch (cause) {
-    if (isNoSpace(cause)) throw diskFull(cause, limits.reserve ? limit : 8 * PAGE_BYTES);
-    if (cause instanceof Error && 'code' in cause) {
-      if (cause.code === 'EEXIST') throw new RoteraError('file_exists', 'This file exists already.', {}, { cause });
-      const text = `The directory cannot be written (${cause.code}): make it, or give the user that runs this write access.`;
-      throw new RoteraError('directory_unusable', text, {}, { cause });
-    }
-    throw cause;
-  } finally {
-    for (const left of [temporary, `${temporary}-lock`]) rmSync(left, { force: true });
-  }
-}
-
-/** A run of whole records inside a batch. */
-interface Part {
-  readonly records: Uint8Array;
-  readonly start: number;
-  readonly end: number;
-  readonly count: number;
-}
-
-const wholeParts = (batches: readonly Batch[]): Part[] =>
-  batches.map(({ records, count }) => ({ records, start: 0, end: records.length, count }));
-
-/** Cuts batches into runs of parts of at most `target` bytes; a single larger record is a run of its own. */
-function* split(batches: readonly Batch[], target: number): Generator<Part[]> {
-  let run: Part[] = [];
-  let room = target;
-  for (const { records, count } of batches) {
-    let start = 0;
-    let left = count;
-    while (left > 0) {
-      let end = records.length;
-      let taken = left;
-      if (end - start > room) {
-        end = start;
-        taken = 0;
-        while (taken < left) {
-          const behind = end + RECORD_HEADER_BYTES + recordLength(records, end);
-          if (behind - start > room && !(taken === 0 && run.length === 0)) break;
-          end = behind;
-          taken++;
-        }
-      }
-      if (taken > 0) run.push({ records, start, end, count: taken });
-      room -= end - start;
-      start = end;
-      left -= taken;
-      if (left > 0) {
-        yield run;
-        run = [];
-        room = target;
-      }
-    }
-  }
-  if (run.length > 0) yield run;
-}
-
-/** Copies parts into a block's buffer as one segment at `offset`, and seals it. */
-function fill(block: Block, offset: number, parts: readonly Part[], first: number, time: number): Segment {
-  let end = offset + SEGMENT_HEADER_BYTES;
-  let count = 0;
-  for (const part of parts) {
-    block.buffer.set(part.records.subarray(part.start, part.end), end);
-    end += part.end - part.start;
-    count += part.count;
-  }
-  return sealSegment(block.buffer, offset, end, { first, count, time });
-}
-
-let filesOpened = 0;
-
-/** An open rot file. One commit at a time; reads are synchronous, show durable messages only, and hold no snapshot. */
+/** One commit at a time; reads are synchronous, show durable messages only, and hold no snapshot. */
 export class RotFile {
   // Persisted, as last flushed.
-  readonly #config: Config;
-  #state: State;
+  #config: FileConfig;
+  #state: FileState;
   // Derived from the file.
-  /** Starts of the oldest blocks, as far as they were looked up; never beyond the newest block. */
-  #marks: Mark[] = [];
   /** The newest block while commits can be folded into it: its buffer has room behind the last segment. */
   #tail: Block | undefined;
-  /** No page behind this one has ever been written; grows with what commits may have written until it is measured again. */
-  #lastPage: number;
-  #allocated: number;
+  readonly #allocation: Allocation;
   // Runtime.
-  readonly #env: RootDatabase<Buffer, Buffer>;
-  readonly #blocks: Database<Buffer, Buffer>;
-  readonly #meta: Database<Buffer, Buffer>;
-  readonly #cache: BlockCache;
-  readonly #serial = ++filesOpened;
-  readonly #foldBytes: number;
-  readonly #blockBytes: number;
+  readonly #store: BlockStore;
+  readonly #identity: { readonly ino: number; readonly dev: number };
   #failure: RoteraError | undefined;
 
   private constructor(
     readonly path: string,
-    env: RootDatabase<Buffer, Buffer>,
-    cache: BlockCache,
+    /** The tables, for cursors and producers. */
+    readonly environment: Environment,
+    options: RotFileOptions,
   ) {
-    this.#env = env;
-    this.#cache = cache;
-    this.#blocks = openBlocks(env);
-    this.#meta = openMeta(env);
-    this.#config = this.#readJson<Config>(CONFIG_KEY);
-    if (this.#config.format !== FILE_FORMAT) {
-      const text = `The rot file has format ${this.#config.format}; this rotera reads format ${FILE_FORMAT}: use a newer one.`;
-      throw new RoteraError('not_a_rot_file', text, { format: this.#config.format });
-    }
-    this.#state = this.#readJson<State>(STATE_KEY);
-    this.#lastPage = this.#measure().lastPage;
-    this.#allocated = statSync(path).size;
-    // Rotation by bytes takes whole blocks, so a small queue has small ones: then it keeps at least 63/64 of its bytes.
-    this.#blockBytes = Math.min(BLOCK_BYTES, Math.max(1, Math.floor(this.limits.maxBytes / 64)));
-    this.#foldBytes = Math.min(FOLD_BYTES, this.#blockBytes);
+    this.#config = readConfig(environment);
+    this.#state = readMeta<FileState>(environment, STATE_KEY);
+    this.#allocation = new Allocation(path, environment, this.#config.limit);
+    this.#store = new BlockStore(environment, options.blocks);
+    this.#identity = statSync(path);
+    this.#failure = options.readOnly;
   }
 
   /**
-   * Opens a rot file for reading and writing. Constant in time, whatever its size.
-   * @throws `not_a_rot_file` or `queue_unreadable`, with the reason; the file is left as it is.
+   * Opens a rot file. Constant in time but for its tree of pages, whatever was written last. A copy that is opened for writing
+   * draws a new epoch, durably.
+   * @throws `not_a_rot_file` or `queue_unreadable`, with the reason; the file is left as it is
    */
-  static open(path: string, options: RotFileOptions): RotFile {
+  static async open(path: string, options: RotFileOptions): Promise<RotFile> {
     probe(path);
-    if (!existsSync(`${path}-lock`)) writeFileSync(`${path}-lock`, Buffer.alloc(LOCK_FILE_BYTES), { mode: 0o640 });
-    let env: RootDatabase<Buffer, Buffer> | undefined;
+    let environment: Environment | undefined;
     try {
-      env = openLmdb(path, Math.max(statSync(path).size, MIB));
-      return new RotFile(path, env, options.blocks);
+      const mapBytes = Math.max(statSync(path).size, 1024 * 1024);
+      environment = Environment.open(path, { mapBytes, readOnly: options.readOnly !== undefined });
+      const file = new RotFile(path, environment, options);
+      if (options.readOnly === undefined) await file.#settleIn();
+      return file;
     } catch (cause) {
-      void env?.close();
+      await environment?.close();
       if (cause instanceof RoteraError) throw cause;
       throw new RoteraError('queue_unreadable', `The file cannot be opened: ${messageOf(cause)}.`, {}, { cause });
     }
@@ -342,13 +130,13 @@ export class RotFile {
   }
 
   /** The durable state. */
-  get state(): State {
+  get state(): FileState {
     return this.#state;
   }
 
-  /** Bytes the file takes on disk now, and the most it ever will. */
+  /** Bytes the file takes now, and the most it ever will. */
   get size(): { bytes: number; limit: number } {
-    return { bytes: statSync(this.path).size, limit: this.#config.limit };
+    return { bytes: this.#allocation.bytes, limit: this.#config.limit };
   }
 
   /** Why this file takes no more writes, if so. */
@@ -356,69 +144,66 @@ export class RotFile {
     return this.#failure;
   }
 
-  /** Payload bytes kept. */
+  /** Payload bytes kept. Reads the oldest block. */
   get bytes(): number {
     const { oldest, next, position } = this.#state;
-    return oldest === next ? 0 : position - this.#positionOf(oldest);
+    if (oldest === next) return 0;
+    const [mark] = this.#store.walk(oldest);
+    return position - (this.positionOf(oldest) ?? mark?.position ?? position);
   }
 
-  /** Commit time of message `id` in ms, if it is kept and intact. */
+  /** Payload bytes that were pushed before message `id`, if it is intact. */
+  positionOf(id: number): number | undefined {
+    const block = this.block(id);
+    return block === undefined || id >= block.next ? undefined : block.positionOf(id);
+  }
+
+  /** Commit time in ms of message `id`, if it is kept and intact. */
   timeOf(id: number): number | undefined {
     const block = this.block(id);
     if (block === undefined || id >= block.next) return undefined;
     return block.segments[block.segmentIndex(id)]?.time;
   }
 
+  /** The first id in `[oldest, next]` that was committed at `time` (ms) or later: a search, as times never decrease. */
+  idAt(time: number): number {
+    let { oldest: low, next: high } = this.#state;
+    while (low < high) {
+      const middle = low + Math.floor((high - low) / 2);
+      const { id, time: found } = this.#intactFrom(middle);
+      if (found >= time) high = middle;
+      else low = id + 1;
+    }
+    return low;
+  }
+
   /**
-   * Makes batches durable as one transaction, in order and with consecutive ids from `state.next` on, and rotates out what
-   * the limits no longer allow. Memory changes only after the flush.
-   * @param now ms since the epoch; a clock that stepped back repeats the last time
-   * @throws `disk_full` when room cannot be had (only without `reserve`): nothing is stored, later commits may succeed.
-   * `queue_read_only` when the write failed: the file takes no more.
+   * Makes a change durable as one transaction, and rotates out what the limits no longer allow. Memory changes only after the
+   * flush. @param now ms since the epoch; a clock that stepped back repeats the last time
+   * @throws `disk_full` when room cannot be had (only without `reserve`), `overloaded` when a reader of the file holds its
+   * free room: nothing is stored, later commits may succeed. `queue_read_only`, `commit_timeout` when the write failed, and
+   * `queue_not_found` when the file was removed or replaced: it takes no more
    */
-  async commit(batches: readonly Batch[], now: number): Promise<void> {
+  async commit(change: Change, now: number): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
-    const { limits } = this;
-    const before = this.#state;
-    const time = Math.max(now, before.time);
-    let count = 0;
-    let bytes = 0;
-    for (const batch of batches) {
-      count += batch.count;
-      bytes += batch.bytes;
+    for (let step = 0; step < MOST_ROOM_STEPS; step++) {
+      const plan = this.#plan(change, now);
+      const missing = this.#allocation.shortfall(plan.pages);
+      if (missing === 0) {
+        await this.#apply(plan);
+        return;
+      }
+      await this.#makeRoom(missing);
     }
-    const after = { next: before.next + count, position: before.position + bytes };
-    const rotation = rotate(limits, before, after, before.oldest, this.#walkMarks());
-    const layout = count === 0 ? undefined : this.#layOut(batches, time, rotation.oldest < before.next);
-    const state: State = {
-      ...after,
-      oldest: rotation.oldest,
-      time,
-      rotated: {
-        byCount: before.rotated.byCount + rotation.byCount,
-        byBytes: before.rotated.byBytes + rotation.byBytes,
-        byAge: before.rotated.byAge + rotation.byAge,
-        byRoom: before.rotated.byRoom,
-      },
-    };
-    const pages = commitPages((layout?.entries ?? []).map(([, value]) => value.length));
-    await this.#makeRoom(pages);
-    const gone = this.#keysBelow(rotation.oldest);
-    await this.#write(() => {
-      for (const [key, value] of layout?.entries ?? []) void this.#blocks.put(key, value);
-      for (const key of gone) void this.#blocks.remove(key);
-      void this.#meta.put(STATE_KEY, encode(state));
-    });
-    this.#state = state;
-    this.#lastPage += pages;
-    // With all that was stored before gone, the oldest block is one of this commit.
-    if (rotation.oldest >= before.next) this.#marks = [];
-    else this.#forgetBelow(rotation.oldest);
-    for (const [block, segment] of layout?.added ?? []) {
-      block.segments.push(segment);
-      this.#cache.set(this.#cacheKey(block.first), block);
-    }
-    this.#tail = layout?.block ?? this.#tail;
+    throw new RoteraError(
+      'overloaded',
+      'The free room of the rot file is held by a program that reads it. Try again later.',
+    );
+  }
+
+  /** Rotates out what has become too old. Does nothing when nothing has. @throws as {@link commit} */
+  async expire(now: number): Promise<void> {
+    if (this.#youngEnough(now) > this.#state.oldest) await this.commit(NO_CHANGE, now);
   }
 
   /**
@@ -427,209 +212,175 @@ export class RotFile {
    */
   block(id: number): Block | undefined {
     if (this.#tail !== undefined && id >= this.#tail.first) return this.#tail;
-    return this.#findBlock(id);
+    return this.#store.find(id);
   }
 
   /** First id of the first block that begins behind `id`, or `next` when there is none. */
   nextBlock(id: number): number {
-    for (const key of this.#blocks.getKeys({ start: blockKey(id + 1, 0), limit: 1 })) return keyFirst(key);
-    return this.#state.next;
+    return this.#store.nextAfter(id) ?? this.#state.next;
   }
 
   /** The oldest id on disk, which a commit may have moved on before memory takes it over. */
   durableOldest(): number {
-    return this.#readJson<State>(STATE_KEY).oldest;
+    return readMeta<FileState>(this.environment, STATE_KEY).oldest;
+  }
+
+  /** Whether the file still stands under its path. */
+  isInPlace(): boolean {
+    const stat = statSync(this.path, { throwIfNoEntry: false });
+    return stat !== undefined && stat.ino === this.#identity.ino && stat.dev === this.#identity.dev;
   }
 
   /** Closes the file after the commit in flight, if any. */
   async close(): Promise<void> {
     this.#failure ??= new RoteraError('queue_unreadable', 'The queue is closed.');
-    await this.#env.close();
+    await this.environment.close();
   }
 
-  #readJson<T>(key: Buffer): T {
-    const value = this.#meta.getBinary(key);
-    if (value === undefined)
-      throw new RoteraError('not_a_rot_file', `This is not a rot file: it has no ${key.toString()}.`);
-    return JSON.parse(value.toString()) as T;
-  }
-
-  #measure(): { lastPage: number } {
-    const stats = this.#env.getStats() as { lastPageNumber: number };
-    return { lastPage: stats.lastPageNumber };
-  }
-
-  async #write(puts: () => void): Promise<void> {
-    try {
-      await this.#env.batch(puts);
-    } catch (cause) {
-      // lmdb leaves this promise without a handler when a commit fails.
-      const { commitError } = cause as { commitError?: Promise<unknown> };
-      commitError?.catch(() => undefined);
-      const text = `The last write to the rot file failed (${messageOf(cause)}). Restart the server to open it afresh.`;
-      this.#failure = new RoteraError('queue_read_only', text, {}, { cause });
-      throw this.#failure;
+  /** The first intact message at or behind `id`, and its commit time; Infinity when there is none. */
+  #intactFrom(id: number): { id: number; time: number } {
+    for (let at = id; at < this.#state.next; at = this.nextBlock(at)) {
+      const time = this.timeOf(at);
+      if (time !== undefined) return { id: at, time };
     }
-    // Reads from here on see what was just committed.
-    this.#env.resetReadTxn();
+    return { id: this.#state.next, time: Number.POSITIVE_INFINITY };
   }
 
-  /** Makes sure that a commit of so many pages finds its room already allocated, so that LMDB never meets a full disk. */
-  async #makeRoom(pages: number): Promise<void> {
-    if ((this.#lastPage + 1 + pages) * PAGE_BYTES > this.#allocated) this.#lastPage = this.#measure().lastPage;
-    const needed = (this.#lastPage + 1 + pages) * PAGE_BYTES;
-    if (needed <= this.#allocated) return;
-    const size = Math.ceil(needed / MIB) * MIB;
-    const file = await openFile(this.path, 'r+');
-    try {
-      await writeZeros(file, this.#allocated, size);
-      this.#allocated = size;
-    } catch (cause) {
-      if (!isNoSpace(cause)) throw cause;
-      await file.truncate(this.#allocated);
-      throw diskFull(cause, size - this.#allocated);
-    } finally {
-      await file.close();
+  /** Draws a new epoch when this file is a copy of the one that was created. */
+  async #settleIn(): Promise<void> {
+    const home = homeOf(this.path);
+    if (!isCopy(this.#config.home, home)) return;
+    const config = { ...this.#config, epoch: newEpoch(), home };
+    await this.#allocation.allocate(commitPages([]));
+    await this.environment.commit([{ table: 'meta', key: CONFIG_KEY, value: encodeJson(config) }]);
+    this.#config = config;
+  }
+
+  #youngEnough(now: number): number {
+    const { maxAgeSeconds } = this.limits;
+    const { oldest, next } = this.#state;
+    if (maxAgeSeconds === null || oldest === next) return oldest;
+    const cutoff = now - maxAgeSeconds * 1000;
+    const time = this.timeOf(oldest);
+    return time !== undefined && time >= cutoff ? oldest : this.idAt(cutoff);
+  }
+
+  #plan({ batches, entries }: Change, now: number): Plan {
+    const before = this.#state;
+    const time = Math.max(now, before.time);
+    let { next, position } = before;
+    for (const batch of batches) {
+      next += batch.count;
+      position += batch.bytes;
     }
+    const youngEnough = this.#youngEnough(now);
+    const rotation = rotate(this.limits, before, { next, position }, youngEnough, this.#store.walk(before.oldest));
+    const layout = batches.length === 0 ? undefined : this.#layOut(batches, time, rotation.oldest < before.next);
+    const rotated = {
+      byCount: before.rotated.byCount + rotation.byCount,
+      byBytes: before.rotated.byBytes + rotation.byBytes,
+      byAge: before.rotated.byAge + rotation.byAge,
+      byRoom: before.rotated.byRoom,
+    };
+    const state = { oldest: rotation.oldest, next, position, time, rotated };
+    const stored = [...(layout === undefined ? [] : chunkEntries(layout.chunks)), ...entries];
+    return this.#planned(state, layout, stored);
+  }
+
+  #planned(state: FileState, layout?: Layout, entries: readonly Entry[] = []): Plan {
+    const gone = this.#keysBelow(state.oldest);
+    const sizes = entries.map(({ value }) => value?.length ?? 0);
+    return { state, gone, layout, entries, pages: commitPages(sizes, gone.length) };
   }
 
   #layOut(batches: readonly Batch[], time: number, keepTail: boolean): Layout {
-    const length = batches.reduce((sum, batch) => sum + batch.records.length, 0);
-    const room = SEGMENT_HEADER_BYTES + length;
-    const tail = keepTail ? this.#foldable(room) : undefined;
-    if (tail !== undefined) {
-      const segment = fill(tail, tail.end, wholeParts(batches), this.#state.next, time);
-      const value = tail.buffer.subarray(0, segment.end);
-      return { entries: [[blockKey(tail.first, 0), value]], block: tail, added: [[tail, segment]] };
-    }
-    const entries: Entry[] = [];
-    const added: Array<readonly [Block, Segment]> = [];
-    let first = this.#state.next;
-    let position = this.#state.position;
-    let block: Block | undefined;
-    for (const parts of split(batches, this.#blockBytes - BLOCK_HEADER_BYTES - SEGMENT_HEADER_BYTES)) {
-      const records = parts.reduce((sum, part) => sum + part.end - part.start, 0);
-      const count = parts.reduce((sum, part) => sum + part.count, 0);
-      const end = BLOCK_HEADER_BYTES + SEGMENT_HEADER_BYTES + records;
-      // Never a pooled buffer: lmdb reads it until the commit is done.
-      block = Block.create(Buffer.allocUnsafeSlow(Math.max(end, this.#foldBytes)), first, position);
-      const segment = fill(block, BLOCK_HEADER_BYTES, parts, first, time);
-      for (let at = 0, chunk = 0; at < end; at += CHUNK_BYTES, chunk++) {
-        entries.push([blockKey(first, chunk), block.buffer.subarray(at, Math.min(end, at + CHUNK_BYTES))]);
-      }
-      added.push([block, segment]);
-      first += count;
-      position += records - count * RECORD_HEADER_BYTES;
-    }
-    return { entries, block: block as Block, added };
+    const blockBytes = Math.min(BLOCK_BYTES, Math.max(1, Math.floor(this.limits.maxBytes / 64)));
+    const foldBytes = Math.min(FOLD_BYTES, blockBytes);
+    const { next: first, position } = this.#state;
+    const options = { first, position, time, blockBytes, foldBytes };
+    const tail = keepTail ? this.#foldable(foldBytes) : undefined;
+    if (tail !== undefined && tail.end + foldedBytes(batches) <= foldBytes) return foldInto(tail, batches, options);
+    return layOut(batches, options);
   }
 
-  /** The newest block, if so many more bytes can be folded into it. */
-  #foldable(room: number): Block | undefined {
+  /** The newest block, in a buffer of its own that more can be folded into, unless it is full. */
+  #foldable(foldBytes: number): Block | undefined {
     const { oldest, next } = this.#state;
     if (this.#tail === undefined && oldest < next) {
-      const newest = this.#findBlock(next - 1);
-      if (newest !== undefined && !newest.damaged && newest.end < this.#foldBytes) {
-        const buffer = Buffer.allocUnsafeSlow(this.#foldBytes);
+      const newest = this.#store.find(next - 1);
+      if (newest !== undefined && !newest.damaged && newest.next === next && newest.end < foldBytes) {
+        const buffer = Buffer.allocUnsafeSlow(foldBytes);
         newest.buffer.copy(buffer, 0, 0, newest.end);
         this.#tail = newest.movedTo(buffer);
       }
     }
-    const tail = this.#tail;
-    return tail !== undefined && tail.end + room <= this.#foldBytes ? tail : undefined;
+    return this.#tail;
   }
 
-  #cacheKey(first: number): string {
-    return `${this.#serial}/${first}`;
+  /** Writes the state once more: what the last commits freed becomes usable, and the disk is shown to work. Durable on return. */
+  async settle(): Promise<void> {
+    await this.#apply(this.#planned(this.#state));
   }
 
-  #findBlock(id: number): Block | undefined {
-    let last: Buffer | undefined;
-    for (const key of this.#blocks.getKeys({ start: blockKey(id, LAST_CHUNK), reverse: true, limit: 1 })) last = key;
-    if (last === undefined) return undefined;
-    const first = keyFirst(last);
-    const cached = this.#cache.get(this.#cacheKey(first));
-    if (cached !== undefined) return cached;
-    const buffer = this.#readChunks(first, keyChunk(last));
-    if (buffer === undefined) return undefined;
-    const block = Block.decode(buffer, first);
-    this.#cache.set(this.#cacheKey(first), block);
-    return block;
-  }
-
-  #readChunks(first: number, lastChunk: number): Buffer | undefined {
-    const end = this.#blocks.getBinary(blockKey(first, lastChunk));
-    if (end === undefined || lastChunk === 0) return end;
-    const buffer = Buffer.allocUnsafeSlow(lastChunk * CHUNK_BYTES + end.length);
-    for (let chunk = 0; chunk < lastChunk; chunk++) {
-      const value = this.#blocks.getBinaryFast(blockKey(first, chunk));
-      if (value === undefined || value.length !== CHUNK_BYTES) return undefined;
-      // lmdb lends one large buffer and sets only its length: a view is the way to take no more than the value.
-      buffer.set(value.subarray(0, CHUNK_BYTES), chunk * CHUNK_BYTES);
+  /** Settles what the last commits freed; when that is not enough, rotates further than the limits ask for. */
+  async #makeRoom(missing: number): Promise<void> {
+    const state = this.#state;
+    if (this.#allocation.unsettled > 2 * commitPages([]) || state.oldest === state.next) {
+      await this.settle();
+      return;
     }
-    buffer.set(end, lastChunk * CHUNK_BYTES);
-    return buffer;
-  }
-
-  #positionOf(id: number): number {
-    const block = this.block(id);
-    if (block === undefined || Number.isNaN(block.position)) return this.#marks[0]?.position ?? this.#state.position;
-    return block.positionOf(id);
-  }
-
-  /** Starts of the blocks from the one that holds `oldest` on. */
-  *#walkMarks(): Generator<Mark> {
-    const { oldest, next } = this.#state;
-    if (oldest === next) return;
-    for (let i = 0; ; i++) {
-      const known = this.#marks[i];
-      if (known !== undefined) {
-        yield known;
-        continue;
+    const wanted = Math.max(missing, Math.ceil(this.#config.limit / 4096 / ROOM_SHARE));
+    let oldest = state.next;
+    let freed = 0;
+    for (const mark of this.#store.walk(state.oldest)) {
+      if (freed >= wanted) {
+        oldest = mark.first;
+        break;
       }
-      const previous = this.#marks[i - 1];
-      const key =
-        previous === undefined
-          ? this.#firstKey({ start: blockKey(oldest, LAST_CHUNK), reverse: true })
-          : this.#firstKey({ start: blockKey(previous.first + 1, 0) });
-      if (key === undefined) return;
-      const first = keyFirst(key);
-      const chunk = this.#blocks.getBinaryFast(blockKey(first, 0));
-      const header = chunk === undefined ? undefined : readBlockHeader(chunk.subarray(0, BLOCK_HEADER_BYTES));
-      // A block whose header is damaged counts as if it began where the one before it did: then bytes are overstated.
-      const mark = { first, position: header?.position ?? previous?.position ?? 0 };
-      this.#marks.push(mark);
-      yield mark;
+      freed += this.#store.pagesAt(mark.first);
     }
+    const rotated = { ...state.rotated, byRoom: state.rotated.byRoom + oldest - state.oldest };
+    await this.#apply(this.#planned({ ...state, oldest, rotated }));
   }
 
-  #firstKey(range: { start: Buffer; reverse?: boolean }): Buffer | undefined {
-    for (const key of this.#blocks.getKeys({ ...range, limit: 1 })) return key;
-    return undefined;
+  async #apply({ state, gone, layout, entries, pages }: Plan): Promise<void> {
+    await this.#allocation.allocate(pages);
+    const before = this.#state;
+    const removals = gone.map((key): Entry => ({ table: 'blocks', key, value: null }));
+    try {
+      await this.environment.commit([
+        ...entries,
+        ...removals,
+        { table: 'meta', key: STATE_KEY, value: encodeJson(state) },
+      ]);
+      if (!this.isInPlace()) throw new RoteraError('queue_not_found', 'The rot file was removed or replaced.');
+    } catch (error) {
+      this.#failure = error as RoteraError;
+      throw error;
+    }
+    this.#state = state;
+    this.#allocation.committed(pages, gone.length);
+    const allGone = state.oldest >= before.next;
+    this.#store.forget(state.oldest, allGone);
+    for (const [block, segment] of layout?.added ?? []) {
+      block.segments.push(segment);
+      this.#store.keep(block);
+    }
+    this.#tail = layout?.newest ?? (allGone ? undefined : this.#tail);
   }
 
   /** Keys of the chunks of all blocks that end at or before `oldest`. */
   #keysBelow(oldest: number): Buffer[] {
     const keys: Buffer[] = [];
-    const { next } = this.#state;
-    let previous: Mark | undefined;
-    for (const mark of this.#walkMarks()) {
-      if (previous !== undefined && mark.first <= oldest) this.#addChunkKeys(keys, previous.first);
-      if (mark.first > oldest) return keys;
-      previous = mark;
+    const { oldest: before, next } = this.#state;
+    if (before === next) return keys;
+    let previous: number | undefined;
+    for (const { first } of this.#store.walk(before)) {
+      if (previous !== undefined && first <= oldest) keys.push(...this.#store.chunkKeys(previous));
+      if (first > oldest) return keys;
+      previous = first;
     }
-    if (previous !== undefined && oldest >= next) this.#addChunkKeys(keys, previous.first);
+    if (previous !== undefined && oldest >= next) keys.push(...this.#store.chunkKeys(previous));
     return keys;
-  }
-
-  #addChunkKeys(keys: Buffer[], first: number): void {
-    const range = { start: blockKey(first, 0), end: blockKey(first, LAST_CHUNK) };
-    for (const key of this.#blocks.getKeys(range)) keys.push(key);
-  }
-
-  #forgetBelow(oldest: number): void {
-    let gone = 0;
-    while (gone + 1 < this.#marks.length && (this.#marks[gone + 1] as Mark).first <= oldest) gone++;
-    if (gone > 0) this.#marks = this.#marks.slice(gone);
   }
 }

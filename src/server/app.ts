@@ -27,6 +27,8 @@ export interface Context {
   /** Aborted when the server begins to stop. */
   readonly stopping: AbortSignal;
   readonly log: FastifyBaseLogger;
+  /** ms since the epoch. */
+  readonly now: () => number;
 }
 
 /** Type of the routes below `/queues/:queue`. */
@@ -36,12 +38,14 @@ export interface QueueRoute {
 
 export interface AppOptions {
   readonly queues: Queues;
+  /** ms since the epoch. */
+  readonly now?: () => number;
   /** Levels and streams as pino takes them; false for no log. */
   readonly logger?: { level: string; stream?: NodeJS.WritableStream } | false;
 }
 
 /** An application that has not begun to listen. `close()` tells the tails, then closes every connection. */
-export async function buildApp({ queues, logger = false }: AppOptions): Promise<FastifyInstance> {
+export async function buildApp({ queues, now = Date.now, logger = false }: AppOptions): Promise<FastifyInstance> {
   const app = fastify({
     logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -85,7 +89,7 @@ export async function buildApp({ queues, logger = false }: AppOptions): Promise<
       socket.terminate();
     },
   });
-  const context: Context = { queues, tails: new Tails(), stopping: stop.signal, log: app.log };
+  const context: Context = { queues, tails: new Tails(), stopping: stop.signal, log: app.log, now };
   addQueueRoutes(app, context);
   addPushRoutes(app, context);
   addReadRoutes(app, context);

@@ -4,7 +4,7 @@
 import { isUtf8 } from 'node:buffer';
 import { messagesOf } from '../batch.js';
 import type { Slice } from '../queue/block.js';
-import type { ReadResult } from '../queue/queue.js';
+import type { ReadResult } from '../queue/read.js';
 
 /** RFC 3339. */
 export const timeText = (ms: number): string => new Date(ms).toISOString();

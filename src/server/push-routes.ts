@@ -25,8 +25,10 @@ export function addPushRoutes(app: FastifyInstance, { queues }: Context): void {
   app.post<QueueRoute>('/queues/:queue/messages', async (request, reply): Promise<PushBody> => {
     checkParameters({}, request.query);
     const queue = queues.get(request.params.queue);
-    const { epoch, first, next } = await queue.push(batchOfBody(request.headers['content-type'], request.body));
+    const { epoch, first, next, duplicate } = await queue.push(
+      batchOfBody(request.headers['content-type'], request.body),
+    );
     setQueueHeaders(reply, queue);
-    return { queue: queue.name, epoch, first, next, duplicate: false };
+    return { queue: queue.name, epoch, first, next, duplicate };
   });
 }

@@ -3,7 +3,6 @@
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { RoteraError } from '../errors.js';
-import type { From } from '../from.js';
 import {
   BATCH_TYPE,
   DEFAULT_READ_BYTES,
@@ -14,7 +13,9 @@ import {
   readParameters,
 } from '../protocol/api.js';
 import { checkParameters } from '../protocol/parameters.js';
-import type { Queue, ReadOptions, ReadResult } from '../queue/queue.js';
+import { resolveFrom } from '../queue/position.js';
+import type { Queue } from '../queue/queue.js';
+import type { ReadOptions, ReadResult } from '../queue/read.js';
 import { negotiate, setQueueHeaders } from './answers.js';
 import type { Context, QueueRoute } from './app.js';
 import { messagesBatch, messagesLines, readText } from './messages.js';
@@ -29,9 +30,8 @@ async function readOrWait(
   const result = queue.read(options);
   if (result.count > 0 || seconds === 0 || result.next === options.to) return result;
   // From here on the place is an id, whatever it was called: what comes meanwhile must not move it.
-  const from: From = { kind: 'id', id: result.next };
   await queue.waitFor(result.next, AbortSignal.any([signal, AbortSignal.timeout(seconds * 1000)]));
-  const later = queue.read({ ...options, from });
+  const later = queue.read({ ...options, from: result.next });
   return later.gap === null ? { ...later, gap: result.gap } : later;
 }
 
@@ -42,7 +42,7 @@ function goneSignal(request: FastifyRequest): AbortSignal {
   return gone.signal;
 }
 
-export function addReadRoutes(app: FastifyInstance, { queues, stopping }: Context): void {
+export function addReadRoutes(app: FastifyInstance, { queues, stopping, now }: Context): void {
   app.get<QueueRoute>('/queues/:queue/messages', async (request, reply) => {
     const { from, to, limit, maxBytes, wait } = checkParameters(readParameters, request.query);
     const type = negotiate(request, [JSON_TYPE, NDJSON_TYPE, BATCH_TYPE]);
@@ -57,7 +57,7 @@ export function addReadRoutes(app: FastifyInstance, { queues, stopping }: Contex
     }
     const queue = queues.get(request.params.queue);
     const options: ReadOptions = {
-      from: from ?? { kind: 'oldest' },
+      from: resolveFrom(from ?? { kind: 'oldest' }, queue, now()),
       ...(to === undefined ? {} : { to }),
       limit: limit ?? DEFAULT_READ_LIMIT,
       maxBytes: maxBytes ?? DEFAULT_READ_BYTES,

@@ -6,7 +6,6 @@ import type { ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { WebSocket } from 'ws';
 import { RoteraError } from '../errors.js';
-import type { From } from '../from.js';
 import { EVENT_STREAM_TYPE, tailParameters } from '../protocol/api.js';
 import { checkParameters } from '../protocol/parameters.js';
 import { resolveFrom } from '../queue/position.js';
@@ -25,10 +24,10 @@ const INTERNAL_ERROR = 1011;
 const NORMAL = 1000;
 
 /** What a tail asks for, checked before any upgrade, so that a refusal is a plain HTTP answer. */
-function tailRequest(request: FastifyRequest<QueueRoute>, { queues }: Context): { queue: Queue; from: From } {
+function tailRequest(request: FastifyRequest<QueueRoute>, { queues, now }: Context): { queue: Queue; from: number } {
   const { from = { kind: 'next' } } = checkParameters(tailParameters, request.query);
   const queue = queues.get(request.params.queue);
-  const id = resolveFrom(from, queue);
+  const id = resolveFrom(from, queue, now());
   if (id > queue.next) {
     throw new RoteraError(
       'beyond_end',
@@ -38,7 +37,7 @@ function tailRequest(request: FastifyRequest<QueueRoute>, { queues }: Context): 
       },
     );
   }
-  return { queue, from: { kind: 'id', id } };
+  return { queue, from: id };
 }
 
 /** Resolves when the socket has taken the frame. */
@@ -46,7 +45,7 @@ function send(socket: WebSocket, frame: string): Promise<void> {
   return new Promise((resolve, reject) => socket.send(frame, (error) => (error ? reject(error) : resolve())));
 }
 
-async function tailOverWebSocket(socket: WebSocket, queue: Queue, from: From, context: Context): Promise<void> {
+async function tailOverWebSocket(socket: WebSocket, queue: Queue, from: number, context: Context): Promise<void> {
   const gone = new AbortController();
   socket.on('close', () => gone.abort());
   socket.on('error', () => gone.abort());
@@ -54,7 +53,7 @@ async function tailOverWebSocket(socket: WebSocket, queue: Queue, from: From, co
   const heartbeat = setInterval(() => socket.ping(), HEARTBEAT_MS);
   try {
     const { epoch, oldest, next } = queue;
-    const open = { type: 'open', queue: queue.name, epoch, oldest, next, from: resolveFrom(from, queue) };
+    const open = { type: 'open', queue: queue.name, epoch, oldest, next, from };
     await send(socket, JSON.stringify(open));
     for await (const event of follow(queue, from, AbortSignal.any([gone.signal, context.stopping]))) {
       if (event.type === 'messages')
@@ -76,7 +75,7 @@ async function tailOverWebSocket(socket: WebSocket, queue: Queue, from: From, co
   }
 }
 
-async function tailOverEvents(response: ServerResponse, queue: Queue, from: From, context: Context): Promise<void> {
+async function tailOverEvents(response: ServerResponse, queue: Queue, from: number, context: Context): Promise<void> {
   const gone = new AbortController();
   response.on('close', () => gone.abort());
   response.on('error', () => gone.abort());
@@ -108,7 +107,7 @@ async function tailOverEvents(response: ServerResponse, queue: Queue, from: From
 }
 
 export function addTailRoutes(app: FastifyInstance, context: Context): void {
-  const wanted = new WeakMap<FastifyRequest, { queue: Queue; from: From }>();
+  const wanted = new WeakMap<FastifyRequest, { queue: Queue; from: number }>();
   const check = async (request: FastifyRequest): Promise<void> => {
     wanted.set(request, tailRequest(request as FastifyRequest<QueueRoute>, context));
   };
@@ -117,7 +116,7 @@ export function addTailRoutes(app: FastifyInstance, context: Context): void {
     url: '/queues/:queue/tail',
     preValidation: check,
     handler: (request, reply) => {
-      const { queue, from } = wanted.get(request) as { queue: Queue; from: From };
+      const { queue, from } = wanted.get(request) as { queue: Queue; from: number };
       reply.hijack();
       reply.raw.writeHead(200, {
         'content-type': EVENT_STREAM_TYPE,
@@ -131,7 +130,7 @@ export function addTailRoutes(app: FastifyInstance, context: Context): void {
       void tailOverEvents(reply.raw, queue, from, context);
     },
     wsHandler: (socket, request) => {
-      const { queue, from } = wanted.get(request) as { queue: Queue; from: From };
+      const { queue, from } = wanted.get(request) as { queue: Queue; from: number };
       void tailOverWebSocket(socket, queue, from, context);
     },
   });

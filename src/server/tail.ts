@@ -4,8 +4,8 @@
  * Consumers always read from the queue; a commit only wakes them. So there is no hand-over from history to live, and a slow
  * consumer costs one piece of messages: the next is read when its socket has taken the last.
  */
-import type { From } from '../from.js';
-import type { Gap, Queue, ReadResult } from '../queue/queue.js';
+import type { Queue } from '../queue/queue.js';
+import type { Gap, ReadResult } from '../queue/read.js';
 
 /** Most messages and payload bytes of one piece: bounds what a slow socket holds. */
 const PIECE_MESSAGES = 1000;
@@ -17,17 +17,17 @@ export type TailEvent =
   | { readonly type: 'up-to-date'; readonly next: number };
 
 /** Ends when `signal` aborts or the queue is closed. @throws what a read throws */
-export async function* follow(queue: Queue, from: From, signal: AbortSignal): AsyncGenerator<TailEvent> {
+export async function* follow(queue: Queue, from: number, signal: AbortSignal): AsyncGenerator<TailEvent> {
   let place = from;
   let told = false;
-  while (!signal.aborted && !queue.closed) {
+  while (!signal.aborted && queue.ended === undefined) {
     const result = queue.read({ from: place, limit: PIECE_MESSAGES, maxBytes: PIECE_BYTES });
     if (result.gap !== null) yield { type: 'gap', gap: result.gap };
     if (result.count > 0) {
       told = false;
       yield { type: 'messages', result };
     }
-    place = { kind: 'id', id: result.next };
+    place = result.next;
     if (result.next < queue.next) continue;
     if (!told) yield { type: 'up-to-date', next: result.next };
     told = true;

@@ -1,0 +1,120 @@
+/**
+ * The room of one rot file on disk: keeps it within its limit, and allocates it before LMDB needs it, so that LMDB never meets
+ * a full disk (its error path corrupts the heap).
+ */
+import { statSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { RoteraError } from '../errors.js';
+import { CHUNK_BYTES } from './block.js';
+import type { Environment } from './environment.js';
+import { PAGE_BYTES, pagesOf } from './room.js';
+
+const MIB = 1024 * 1024;
+/** Pages kept free beyond what a commit needs, and the share of it, since free pages can be scattered. */
+const SPARE_PAGES = 32;
+const SPARE_SHARE = 8;
+
+/** Writes zeros over `[from, to)`, so that the filesystem has really given the room; synced on return. */
+export async function writeZeros(file: FileHandle, from: number, to: number): Promise<void> {
+  const zeros = Buffer.alloc(MIB);
+  for (let at = from; at < to; ) {
+    const { bytesWritten } = await file.write(zeros, 0, Math.min(zeros.length, to - at), at);
+    at += bytesWritten;
+  }
+  await file.datasync();
+}
+
+export const isNoSpace = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
+
+/** @param bytes what was asked for in vain */
+export function diskFull(cause: unknown, bytes: number): RoteraError {
+  const text = `The disk has no room for ${bytes} more bytes. Free some, or use a smaller maxBytes.`;
+  return new RoteraError('disk_full', text, { bytes }, { cause });
+}
+
+/** Accounts for the pages of one open rot file. */
+export class Allocation {
+  readonly #path: string;
+  readonly #environment: Environment;
+  readonly #limitPages: number;
+  /** At least the last page ever written: grows by what commits may have written until it is measured again. */
+  #lastPage: number;
+  #usedPages: number;
+  /** At least the pages that the last commit and the one before gave back: not usable yet. */
+  #freed: readonly [last: number, before: number] = [0, 0];
+  /** Size of the file: all of it is really there. */
+  #bytes: number;
+
+  constructor(path: string, environment: Environment, limit: number) {
+    this.#path = path;
+    this.#environment = environment;
+    this.#limitPages = Math.floor(limit / PAGE_BYTES);
+    this.#bytes = statSync(path).size;
+    const { lastPage, usedPages } = environment.measure();
+    this.#lastPage = lastPage;
+    this.#usedPages = usedPages;
+  }
+
+  /** Size of the file in bytes. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Pages that commits have freed and that are usable after further commits. */
+  get unsettled(): number {
+    return this.#freed[0] + this.#freed[1];
+  }
+
+  /** How many pages are missing for a commit that may write `pages`; 0 when there is room. */
+  shortfall(pages: number): number {
+    if (this.#lastPage + 1 + pages <= this.#limitPages) return 0;
+    this.#measure();
+    const fromFree = pages - Math.max(0, this.#limitPages - (this.#lastPage + 1));
+    if (fromFree <= 0) return 0;
+    const free = this.#lastPage + 1 - this.#usedPages - this.unsettled;
+    return Math.max(0, fromFree + SPARE_PAGES + Math.ceil(fromFree / SPARE_SHARE) - free);
+  }
+
+  /**
+   * Makes sure that the room for a commit of `pages` is really there.
+   * @throws `disk_full`: nothing has changed
+   */
+  async allocate(pages: number): Promise<void> {
+    if ((this.#lastPage + 1 + pages) * PAGE_BYTES <= this.#bytes) return;
+    this.#measure();
+    const needed = Math.min(this.#lastPage + 1 + pages, this.#limitPages) * PAGE_BYTES;
+    if (needed <= this.#bytes) return;
+    const size = Math.min(Math.ceil(needed / MIB) * MIB, this.#limitPages * PAGE_BYTES);
+    const file = await open(this.#path, 'r+');
+    try {
+      await writeZeros(file, this.#bytes, size);
+      this.#bytes = size;
+    } catch (cause) {
+      if (!isNoSpace(cause)) throw cause;
+      await file.truncate(this.#bytes);
+      throw diskFull(cause, size - this.#bytes);
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Takes note of a commit that may have written `pages` and has removed so many chunks. */
+  committed(pages: number, removedChunks: number): void {
+    this.#lastPage += pages;
+    let freed = pages + removedChunks * pagesOf(CHUNK_BYTES);
+    if (this.#lastPage >= this.#limitPages) {
+      // Room is short: then it is worth the time to know better.
+      const before = this.#usedPages;
+      this.#measure();
+      freed = Math.min(freed, Math.max(0, before + pages - this.#usedPages));
+    }
+    this.#freed = [freed, this.#freed[0]];
+  }
+
+  #measure(): void {
+    const { lastPage, usedPages } = this.#environment.measure();
+    this.#lastPage = lastPage;
+    this.#usedPages = usedPages;
+  }
+}

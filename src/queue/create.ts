@@ -1,0 +1,98 @@
+/**
+ * Makes rot files.
+ */
+import { randomBytes } from 'node:crypto';
+import { closeSync, fsyncSync, linkSync, openSync, rmSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { RoteraError } from '../errors.js';
+import { diskFull, isNoSpace, writeZeros } from './allocation.js';
+import { type Entry, Environment } from './environment.js';
+import {
+  CONFIG_KEY,
+  encodeJson,
+  FILE_FORMAT,
+  type FileConfig,
+  type FileState,
+  homeOf,
+  newEpoch,
+  STATE_KEY,
+} from './file-meta.js';
+import type { Limits } from './retention.js';
+import { fileLimit } from './room.js';
+
+function syncDirectory(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** A file that is being made under a temporary name beside its own. */
+export async function makeFile(
+  path: string,
+  reserveBytes: number | null,
+  fill: (temporary: string) => Promise<void>,
+): Promise<void> {
+  const directory = dirname(path);
+  const temporary = join(directory, `.${basename(path)}.tmp-${randomBytes(6).toString('hex')}`);
+  try {
+    await fill(temporary);
+    const file = await open(temporary, 'r+');
+    try {
+      if (reserveBytes !== null) await writeZeros(file, (await file.stat()).size, reserveBytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    // A link, unlike a rename, never replaces a file that came meanwhile.
+    linkSync(temporary, path);
+    syncDirectory(directory);
+  } catch (cause) {
+    throw explain(cause, reserveBytes ?? 0);
+  } finally {
+    for (const left of [temporary, `${temporary}-lock`]) rmSync(left, { force: true });
+  }
+}
+
+function explain(cause: unknown, bytes: number): unknown {
+  if (isNoSpace(cause)) return diskFull(cause, bytes);
+  if (cause instanceof RoteraError || !(cause instanceof Error) || !('code' in cause)) return cause;
+  if (cause.code === 'EEXIST') return new RoteraError('file_exists', 'This file exists already.', {}, { cause });
+  const text = `The directory cannot be written (${cause.code}): make it, or give the user that runs this write access.`;
+  return new RoteraError('directory_unusable', text, {}, { cause });
+}
+
+/** Fills a new file with its first entries. The temporary file's place is the final one's: a link keeps the inode. */
+export async function fillFile(
+  path: string,
+  mapBytes: number,
+  config: Omit<FileConfig, 'home'>,
+  entries: readonly Entry[],
+): Promise<void> {
+  const environment = Environment.open(path, { mapBytes });
+  try {
+    const first: Entry = { table: 'meta', key: CONFIG_KEY, value: encodeJson({ ...config, home: homeOf(path) }) };
+    await environment.commit([first, ...entries]);
+  } finally {
+    await environment.close();
+  }
+}
+
+/**
+ * Makes a new rot file. Durable on return: made under a temporary name, synced, linked to its own name, directory synced, so
+ * that a create interrupted at any point leaves no half file under that name.
+ * @param now ms
+ * @throws `file_exists`; `disk_full` when the room cannot be reserved (nothing is left behind); `directory_unusable`
+ */
+export async function createRotFile(path: string, limits: Limits, now: number): Promise<void> {
+  const limit = fileLimit(limits);
+  const config = { format: FILE_FORMAT, epoch: newEpoch(), createdAt: now, limits, limit };
+  const rotated = { byCount: 0, byBytes: 0, byAge: 0, byRoom: 0 };
+  const state: FileState = { oldest: 0, next: 0, position: 0, time: now, rotated };
+  await makeFile(path, limits.reserve ? limit : null, (temporary) =>
+    fillFile(temporary, limit, config, [{ table: 'meta', key: STATE_KEY, value: encodeJson(state) }]),
+  );
+}

@@ -1,0 +1,183 @@
+/**
+ * One LMDB environment with our tables in it. The only file that imports lmdb: everything that is lmdb's own is met here.
+ *
+ * Facts about lmdb 3.5.6 that this file rests on (read in its sources and tried):
+ * - `overlappingSync`, on by default, acknowledges a snapshot that is not on disk yet; off, `batch()` resolves after the
+ *   meta page was written through a descriptor that syncs each write, which is after the data was synced.
+ * - With `eventTurnBatching` a failed commit leaves a rejected promise that nobody can handle.
+ * - `put` does not copy: the buffer must be fresh and never be touched again. `getBinaryFast` lends a shared buffer.
+ * - The map is enlarged silently when it fills: `mapSize` is no limit (see room.ts).
+ * - After a failed meta write every later write hangs: hence the deadline, and no second try in the same process.
+ */
+import { existsSync, writeFileSync } from 'node:fs';
+import { type Database, open, type RootDatabase } from 'lmdb';
+import { messageOf, RoteraError } from '../errors.js';
+import { PAGE_BYTES } from './room.js';
+
+/** Size of LMDB's lock file for 126 readers. Written with real bytes before LMDB maps it: on a full disk it would be SIGBUS. */
+const LOCK_FILE_BYTES = 8272;
+/** A commit that takes longer is given up: the outcome is unknown and the environment is of no more use. */
+export const COMMIT_DEADLINE_MS = 30_000;
+
+export const TABLES = ['blocks', 'meta', 'cursors', 'producers'] as const;
+export type Table = (typeof TABLES)[number];
+
+/** A value to store, or a key to remove. */
+export type Entry =
+  | { readonly table: Table; readonly key: Buffer; readonly value: Buffer }
+  | { readonly table: Table; readonly key: Buffer; readonly value: null };
+
+/** A range of keys: from `start` on, upwards or downwards. */
+export interface KeyRange {
+  readonly start?: Buffer;
+  /** Exclusive. */
+  readonly end?: Buffer;
+  readonly reverse?: boolean;
+  readonly limit?: number;
+}
+
+export interface EnvironmentOptions {
+  /** Address space to map: at least the size that the file will ever have. */
+  readonly mapBytes: number;
+  readonly readOnly?: boolean;
+}
+
+/** An open environment. */
+export class Environment {
+  readonly #root: RootDatabase<Buffer, Buffer>;
+  readonly #tables: Readonly<Record<Table, Database<Buffer, Buffer>>>;
+
+  private constructor(root: RootDatabase<Buffer, Buffer>) {
+    this.#root = root;
+    const table = (name: Table): Database<Buffer, Buffer> =>
+      root.openDB({ name, encoding: 'binary', keyEncoding: 'binary' });
+    this.#tables = {
+      blocks: table('blocks'),
+      meta: table('meta'),
+      cursors: table('cursors'),
+      producers: table('producers'),
+    };
+  }
+
+  /** Opens a file that was probed, or makes a new one. @throws what lmdb throws */
+  static open(path: string, { mapBytes, readOnly = false }: EnvironmentOptions): Environment {
+    const lockFile = `${path}-lock`;
+    if (!existsSync(lockFile)) writeFileSync(lockFile, Buffer.alloc(LOCK_FILE_BYTES), { mode: 0o640 });
+    const options = {
+      path,
+      noSubdir: true,
+      encoding: 'binary' as const,
+      keyEncoding: 'binary' as const,
+      overlappingSync: false,
+      eventTurnBatching: false,
+      safeRestore: true,
+      pageSize: PAGE_BYTES,
+      mapSize: Math.ceil(mapBytes / 65_536) * 65_536,
+      maxReaders: 126,
+      maxDbs: 8,
+      permissionsMode: 0o640,
+      readOnly,
+    };
+    const root = open<Buffer, Buffer>(options as Parameters<typeof open>[0]) as RootDatabase<Buffer, Buffer>;
+    try {
+      return new Environment(root);
+    } catch (error) {
+      void root.close();
+      throw error;
+    }
+  }
+
+  /** The value under a key, as a buffer of its own. */
+  get(table: Table, key: Buffer): Buffer | undefined {
+    return this.#tables[table].getBinary(key);
+  }
+
+  /** The value under a key, as a view that is valid until the next read. */
+  borrow(table: Table, key: Buffer): Buffer | undefined {
+    const lent = this.#tables[table].getBinaryFast(key);
+    // lmdb lends one large buffer and sets only its length: a view is the way to see no more than the value.
+    return lent === undefined ? undefined : lent.subarray(0, lent.length);
+  }
+
+  /** Keys in order, collected: no snapshot stays open behind them. */
+  keys(table: Table, range: KeyRange): Buffer[] {
+    return [...this.#tables[table].getKeys(range)];
+  }
+
+  /** Entries in order, collected. */
+  entries(table: Table): Array<{ key: Buffer; value: Buffer }> {
+    return [...this.#tables[table].getRange({})].map(({ key, value }) => ({ key, value }));
+  }
+
+  count(table: Table): number {
+    return (this.#tables[table].getStats() as { entryCount: number }).entryCount;
+  }
+
+  /** The last page ever written, and how many pages the newest snapshot uses. */
+  measure(): { lastPage: number; usedPages: number } {
+    interface Tree {
+      treeBranchPageCount: number;
+      treeLeafPageCount: number;
+      overflowPages: number;
+    }
+    const pages = (tree: Tree): number => tree.treeBranchPageCount + tree.treeLeafPageCount + tree.overflowPages;
+    const root = this.#root.getStats() as unknown as { root: Tree; free: Tree; lastPageNumber: number };
+    const META_PAGES = 2;
+    let usedPages = META_PAGES + pages(root.root) + pages(root.free);
+    for (const table of TABLES) usedPages += pages(this.#tables[table].getStats() as unknown as Tree);
+    return { lastPage: root.lastPageNumber, usedPages };
+  }
+
+  /**
+   * Writes everything as one transaction. Durable on return.
+   * @throws `commit_timeout` when the disk does not answer within {@link COMMIT_DEADLINE_MS}: the outcome is unknown;
+   * `queue_read_only` when the write failed. After either the environment must not be written again.
+   */
+  async commit(entries: readonly Entry[]): Promise<void> {
+    const written = this.#root.batch(() => {
+      for (const { table, key, value } of entries) {
+        if (value === null) void this.#tables[table].remove(key);
+        else void this.#tables[table].put(key, value);
+      }
+    });
+    let timer: NodeJS.Timeout | undefined;
+    const deadline = new Promise<never>((_, reject) => {
+      const text = `The disk did not answer within ${COMMIT_DEADLINE_MS / 1000} s: whether this was stored is not known.`;
+      timer = setTimeout(() => reject(new RoteraError('commit_timeout', text)), COMMIT_DEADLINE_MS);
+    });
+    try {
+      await Promise.race([written, deadline]);
+    } catch (cause) {
+      // lmdb leaves this promise without a handler when a commit fails; a late answer after the deadline tells nobody.
+      (cause as { commitError?: Promise<unknown> }).commitError?.catch(() => undefined);
+      written.catch((late: { commitError?: Promise<unknown> }) => late.commitError?.catch(() => undefined));
+      if (cause instanceof RoteraError) throw cause;
+      const text = `A write to the rot file failed (${messageOf(cause)}).`;
+      throw new RoteraError('queue_read_only', text, {}, { cause });
+    } finally {
+      clearTimeout(timer);
+    }
+    // Reads from here on see what was just committed.
+    this.#root.resetReadTxn();
+  }
+
+  /** Ends the snapshot that the last reads used, so that it holds no pages. */
+  release(): void {
+    this.#root.resetReadTxn();
+  }
+
+  /** Writes a compact copy of the newest snapshot; consistent while the file is written. */
+  async copyTo(path: string): Promise<void> {
+    await this.#root.backup(path, true);
+  }
+
+  /** Frees the slots of readers that died. */
+  checkReaders(): void {
+    this.#root.readerCheck();
+  }
+
+  /** Waits for the commit in flight, if any. */
+  async close(): Promise<void> {
+    await this.#root.close();
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * What a rot file says of itself, in table "meta": its configuration, written at create, and its state, written by every
+ * commit.
+ */
+import { randomBytes } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { RoteraError } from '../errors.js';
+import type { Environment } from './environment.js';
+import type { Limits } from './retention.js';
+
+export const FILE_FORMAT = 1;
+export const CONFIG_KEY = Buffer.from('config');
+export const STATE_KEY = Buffer.from('state');
+
+/** Where a file lives: a copy lives elsewhere. */
+export interface Home {
+  readonly inode: string;
+  /** Device numbers can change when the machine starts again: compared only within one boot. */
+  readonly device: string;
+  readonly boot: string;
+}
+
+/** Written at create; the epoch and home again when a copy is opened for writing. */
+export interface FileConfig {
+  readonly format: number;
+  /** Random id of this life of the queue. */
+  readonly epoch: string;
+  /** ms since the epoch. */
+  readonly createdAt: number;
+  readonly limits: Limits;
+  /** Most bytes the file ever takes. */
+  readonly limit: number;
+  /** Null in a snapshot: whoever opens it first makes it a life of its own. */
+  readonly home: Home | null;
+}
+
+/** Messages rotated out since create, by the limit that bit. */
+export interface Rotated {
+  readonly byCount: number;
+  readonly byBytes: number;
+  readonly byAge: number;
+  readonly byRoom: number;
+}
+
+/** Written by every commit, in the same transaction as what it describes. */
+export interface FileState {
+  readonly oldest: number;
+  readonly next: number;
+  /** Payload bytes ever pushed. */
+  readonly position: number;
+  /** Time of the newest commit, ms since the epoch; never decreases. */
+  readonly time: number;
+  readonly rotated: Rotated;
+}
+
+export const encodeJson = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
+export const newEpoch = (): string => randomBytes(9).toString('base64url');
+
+/** Where the file at `path` lives. */
+export function homeOf(path: string): Home {
+  const { ino, dev } = statSync(path, { bigint: true });
+  return { inode: String(ino), device: String(dev), boot: bootId() };
+}
+
+/** Whether a file that lives at `here` is another than the one that lived at `home`: a copy. */
+export const isCopy = (home: Home | null, here: Home): boolean =>
+  home === null || home.inode !== here.inode || (home.boot === here.boot && home.device !== here.device);
+
+let boot: string | undefined;
+
+/** Changes with each start of the machine; constant where the system does not tell. */
+function bootId(): string {
+  try {
+    boot ??= readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    boot = 'unknown';
+  }
+  return boot;
+}
+
+/** @throws `not_a_rot_file` when it is not there */
+export function readMeta<T>(environment: Environment, key: Buffer): T {
+  const value = environment.get('meta', key);
+  if (value === undefined)
+    throw new RoteraError('not_a_rot_file', `This is not a rot file: it has no ${key.toString()}.`);
+  return JSON.parse(value.toString()) as T;
+}
+
+/** @throws `not_a_rot_file` for a file of another format */
+export function readConfig(environment: Environment): FileConfig {
+  const config = readMeta<FileConfig>(environment, CONFIG_KEY);
+  if (config.format === FILE_FORMAT) return config;
+  const text = `The rot file has format ${config.format}; this rotera reads format ${FILE_FORMAT}: use a newer one.`;
+  throw new RoteraError('not_a_rot_file', text, { format: config.format });
+}

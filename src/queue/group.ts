@@ -1,0 +1,73 @@
+/**
+ * What one group commit changes, built up write by write, each seeing those before it.
+ */
+import type { Batch } from '../batch.js';
+import { RoteraError } from '../errors.js';
+import { type Cursor, type CursorChange, CursorChanges } from './cursors.js';
+import type { Entry } from './environment.js';
+import { type Ids, ProducerChanges, type ProducerClaim } from './producers.js';
+import type { RotFile } from './rot-file.js';
+
+export interface PushOptions {
+  /** Makes the push idempotent. */
+  readonly producer?: ProducerClaim;
+  /** Pushes only if the queue still is of this epoch and nothing was pushed since `next`. */
+  readonly ifMatch?: { readonly epoch: string; readonly next: number };
+}
+
+/** Ids given to a push, or the original ones of a repeat. */
+export interface Pushed extends Ids {
+  readonly epoch: string;
+  readonly duplicate: boolean;
+}
+
+export class Group {
+  readonly #file: RotFile;
+  readonly #now: number;
+  readonly #producers: ProducerChanges;
+  readonly #cursors: CursorChanges;
+  readonly #batches: Batch[] = [];
+  #next: number;
+
+  /** @param now ms since the epoch */
+  constructor(file: RotFile, now: number) {
+    this.#file = file;
+    this.#now = now;
+    this.#next = file.state.next;
+    this.#producers = new ProducerChanges(file.environment, file.size.limit);
+    this.#cursors = new CursorChanges(file.environment);
+  }
+
+  get batches(): readonly Batch[] {
+    return this.#batches;
+  }
+
+  /** @throws `producer_fenced`, `producer_gap`, `next_moved` */
+  push(batch: Batch, { producer, ifMatch }: PushOptions): Pushed {
+    const { epoch } = this.#file;
+    const repeated = producer === undefined ? undefined : this.#producers.recognise(producer);
+    if (repeated !== undefined) return { epoch, ...repeated, duplicate: true };
+    const first = this.#next;
+    if (ifMatch !== undefined && (ifMatch.epoch !== epoch || ifMatch.next !== first)) {
+      const text = `The queue is at "${epoch}:${first}", not at "${ifMatch.epoch}:${ifMatch.next}": something was pushed since.`;
+      throw new RoteraError('next_moved', text, { epoch, next: first });
+    }
+    if (producer !== undefined) this.#producers.note(producer, first, batch.count, this.#now);
+    this.#batches.push(batch);
+    this.#next += batch.count;
+    return { epoch, first, next: this.#next, duplicate: false };
+  }
+
+  /** @throws as {@link CursorChanges.apply} */
+  cursor(change: CursorChange): Cursor {
+    return this.#cursors.apply(change, this.#file.state.next, this.#now);
+  }
+
+  /** Makes it all durable. @throws what the file's commit throws */
+  async commit(): Promise<void> {
+    const entries: Entry[] = [...this.#producers.entries(), ...this.#cursors.entries()];
+    if (this.#batches.length > 0 || entries.length > 0)
+      await this.#file.commit({ batches: this.#batches, entries }, this.#now);
+    else await this.#file.expire(this.#now);
+  }
+}

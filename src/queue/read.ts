@@ -1,0 +1,112 @@
+/**
+ * Reading a run of messages out of a rot file, with the gap at its start if there is one.
+ */
+import { RECORD_HEADER_BYTES } from '../batch.js';
+import { RoteraError } from '../errors.js';
+import type { Slice } from './block.js';
+import type { RotFile } from './rot-file.js';
+
+export type GapReason = 'rotated' | 'recreated' | 'damaged';
+
+/** Ids that were asked for and are no more: `[from, to)`. */
+export interface Gap {
+  readonly from: number;
+  readonly to: number;
+  readonly count: number;
+  readonly reason: GapReason;
+}
+
+export const gapOf = (from: number, to: number, reason: GapReason): Gap => ({ from, to, count: to - from, reason });
+
+export interface ReadOptions {
+  /** First id wanted; at most `next`. */
+  readonly from: number;
+  /** Exclusive upper id. */
+  readonly to?: number;
+  /** Most messages. */
+  readonly limit: number;
+  /** Most payload bytes; at least one message is returned if there is one. */
+  readonly maxBytes: number;
+}
+
+/** A run of messages that are all durable. */
+export interface ReadResult {
+  readonly epoch: string;
+  /** Id of the first message returned, or where it would have been. */
+  readonly first: number;
+  /** Where to read from afterwards. */
+  readonly next: number;
+  readonly oldest: number;
+  /** Whether nothing durable lay behind `next` when this was read. */
+  readonly upToDate: boolean;
+  /** Ids between the one asked for and `first` that are no more. */
+  readonly gap: Gap | null;
+  readonly count: number;
+  /** Views into blocks: never changed, kept as long as they are held. */
+  readonly slices: readonly Slice[];
+}
+
+/**
+ * Durable messages from an id on. An answer has at most one gap, at its start: it ends before a damaged block.
+ * @throws `beyond_end` when `from` lies beyond `next`; `bad_parameter` when it lies beyond `to`
+ */
+export function readMessages(
+  file: RotFile,
+  { from, to = Number.MAX_SAFE_INTEGER, limit, maxBytes }: ReadOptions,
+): ReadResult {
+  const { oldest, next } = file.state;
+  if (from > next) {
+    const text = `from=${from} lies beyond the end: the next message will get the id ${next}.`;
+    throw new RoteraError('beyond_end', text, { next });
+  }
+  if (from > to) {
+    throw new RoteraError('bad_parameter', `from=${from} lies after to=${to}.`, { parameter: 'to', value: to });
+  }
+  const start = Math.min(Math.max(from, oldest), to);
+  const run = collect(file, start, Math.min(to, next), limit, maxBytes);
+  const gap = run.first > from ? gapOf(from, run.first, run.damaged ? 'damaged' : 'rotated') : null;
+  const { epoch } = file;
+  const upToDate = run.next >= next;
+  return {
+    epoch,
+    first: run.first,
+    next: run.next,
+    oldest,
+    upToDate,
+    gap,
+    count: run.next - run.first,
+    slices: run.slices,
+  };
+}
+
+interface Run {
+  readonly first: number;
+  readonly next: number;
+  readonly damaged: boolean;
+  readonly slices: readonly Slice[];
+}
+
+function collect(file: RotFile, start: number, end: number, limit: number, maxBytes: number): Run {
+  const slices: Slice[] = [];
+  let first = start;
+  let id = start;
+  let bytes = 0;
+  let damaged = false;
+  while (id < end && id - first < limit && (id === first || bytes < maxBytes)) {
+    const slice = file.block(id)?.slice(id, Math.min(limit - (id - first), end - id), maxBytes - bytes);
+    if (slice === undefined) {
+      // Damaged, or rotated out by a commit that memory has not taken over yet.
+      if (id > first) break;
+      if (id >= file.durableOldest()) damaged = true;
+      id = Math.min(file.nextBlock(id), end);
+      first = id;
+      continue;
+    }
+    const size = slice.records.length - slice.count * RECORD_HEADER_BYTES;
+    if (id > first && bytes + size > maxBytes) break;
+    slices.push(slice);
+    id += slice.count;
+    bytes += size;
+  }
+  return { first, next: id, damaged, slices };
+}
