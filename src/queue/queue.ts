@@ -130,7 +130,7 @@ export class Queue {
 
   /** The first id in `[oldest, next]` committed at `time` (ms) or later. */
   idAt(time: number): number {
-    return this.#file.idAt(time);
+    return this.#file.messages.idAt(time);
   }
 
   /** A cursor as it is stored. */
@@ -167,7 +167,7 @@ export class Queue {
   }
 
   stat(): QueueStat {
-    const { state, limits, epoch, createdAt, bytes, size, failure } = this.#file;
+    const { state, limits, epoch, createdAt, messages, size, failure } = this.#file;
     const { oldest, next, rotated } = state;
     const empty = oldest === next;
     return {
@@ -178,8 +178,8 @@ export class Queue {
       oldest,
       next,
       count: next - oldest,
-      bytes,
-      oldestTime: empty ? null : (this.#file.timeOf(oldest) ?? null),
+      bytes: messages.bytes,
+      oldestTime: empty ? null : (messages.timeOf(oldest) ?? null),
       newestTime: empty ? null : state.time,
       file: size,
       rotated: { messages: rotated.byCount + rotated.byBytes + rotated.byAge + rotated.byRoom, ...rotated },
@@ -193,14 +193,15 @@ export class Queue {
     const file = this.#file;
     const { oldest, next, position: end } = file.state;
     const now = this.#options.now();
-    const { limits, bytes } = file;
+    const { limits, messages } = file;
+    const { bytes } = messages;
     const rate = this.#rate.at(now);
     const stats: Record<string, CursorStat> = {};
     for (const { name, cursor } of readCursors(file.environment)) {
       const { position } = cursor;
       const kept = position >= oldest && position < next;
-      const bytesBehind = kept ? end - (file.positionOf(position) ?? end - bytes) : position >= next ? 0 : bytes;
-      const time = kept ? file.timeOf(position) : undefined;
+      const bytesBehind = kept ? end - (messages.positionOf(position) ?? end - bytes) : position >= next ? 0 : bytes;
+      const time = kept ? messages.timeOf(position) : undefined;
       const age = time === undefined ? undefined : (now - time) / 1000;
       stats[name] = cursorStat(cursor, { limits, oldest, next, bytes, bytesBehind, rate, age });
     }

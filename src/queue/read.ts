@@ -4,6 +4,7 @@
 import { RECORD_HEADER_BYTES } from '../batch.js';
 import { RoteraError } from '../errors.js';
 import type { Slice } from './block.js';
+import { type FileState, readMeta, STATE_KEY } from './file-meta.js';
 import type { RotFile } from './rot-file.js';
 
 export type GapReason = 'rotated' | 'recreated' | 'damaged';
@@ -93,12 +94,12 @@ function collect(file: RotFile, start: number, end: number, limit: number, maxBy
   let bytes = 0;
   let damaged = false;
   while (id < end && id - first < limit && (id === first || bytes < maxBytes)) {
-    const slice = file.block(id)?.slice(id, Math.min(limit - (id - first), end - id), maxBytes - bytes);
+    const slice = file.messages.block(id)?.slice(id, Math.min(limit - (id - first), end - id), maxBytes - bytes);
     if (slice === undefined) {
       // Damaged, or rotated out by a commit that memory has not taken over yet.
       if (id > first) break;
-      if (id >= file.durableOldest()) damaged = true;
-      id = Math.min(file.nextBlock(id), end);
+      if (id >= durableOldest(file)) damaged = true;
+      id = Math.min(file.messages.nextBlock(id), end);
       first = id;
       continue;
     }
@@ -110,3 +111,6 @@ function collect(file: RotFile, start: number, end: number, limit: number, maxBy
   }
   return { first, next: id, damaged, slices };
 }
+
+/** The oldest id on disk, which a commit may have moved on before memory takes it over. */
+const durableOldest = ({ environment }: RotFile): number => readMeta<FileState>(environment, STATE_KEY).oldest;

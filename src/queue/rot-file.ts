@@ -17,7 +17,6 @@ import { statSync } from 'node:fs';
 import type { Batch } from '../batch.js';
 import { messageOf, RoteraError } from '../errors.js';
 import { Allocation } from './allocation.js';
-import type { Block } from './block.js';
 import { BLOCK_BYTES, FOLD_BYTES } from './block.js';
 import { type BlockCache, BlockStore, chunkEntries } from './block-store.js';
 import { type Entry, Environment } from './environment.js';
@@ -37,6 +36,7 @@ import { foldedBytes, foldInto, type Layout, layOut } from './layout.js';
 import { probe } from './probe.js';
 import { type Limits, rotate } from './retention.js';
 import { commitPages } from './room.js';
+import { StoredMessages } from './stored-messages.js';
 
 /** Each step either settles what was freed or rotates more out; a reader that holds old pages makes them all vain. */
 const MOST_ROOM_STEPS = 12;
@@ -70,12 +70,10 @@ interface Plan {
 
 /** One commit at a time; reads are synchronous, show durable messages only, and hold no snapshot. */
 export class RotFile {
-  // Persisted, as last flushed.
+  // Persisted, as last flushed; the state is kept with the messages that it describes.
   #config: FileConfig;
-  #state: FileState;
+  readonly #messages: StoredMessages;
   // Derived from the file.
-  /** The newest block while commits can be folded into it: its buffer has room behind the last segment. */
-  #tail: Block | undefined;
   readonly #allocation: Allocation;
   // Runtime.
   readonly #store: BlockStore;
@@ -89,9 +87,9 @@ export class RotFile {
     options: RotFileOptions,
   ) {
     this.#config = readConfig(environment);
-    this.#state = readMeta<FileState>(environment, STATE_KEY);
     this.#allocation = new Allocation(path, environment, this.#config.limit);
     this.#store = new BlockStore(environment, options.blocks);
+    this.#messages = new StoredMessages(this.#store, readMeta<FileState>(environment, STATE_KEY));
     this.#identity = statSync(path);
     this.#failure = options.readOnly;
   }
@@ -131,7 +129,7 @@ export class RotFile {
 
   /** The durable state. */
   get state(): FileState {
-    return this.#state;
+    return this.#messages.state;
   }
 
   /** Bytes the file takes now, and the most it ever will. */
@@ -144,37 +142,9 @@ export class RotFile {
     return this.#failure;
   }
 
-  /** Payload bytes kept. Reads the oldest block. */
-  get bytes(): number {
-    const { oldest, next, position } = this.#state;
-    if (oldest === next) return 0;
-    const [mark] = this.#store.walk(oldest);
-    return position - (this.positionOf(oldest) ?? mark?.position ?? position);
-  }
-
-  /** Payload bytes that were pushed before message `id`, if it is intact. */
-  positionOf(id: number): number | undefined {
-    const block = this.block(id);
-    return block === undefined || id >= block.next ? undefined : block.positionOf(id);
-  }
-
-  /** Commit time in ms of message `id`, if it is kept and intact. */
-  timeOf(id: number): number | undefined {
-    const block = this.block(id);
-    if (block === undefined || id >= block.next) return undefined;
-    return block.segments[block.segmentIndex(id)]?.time;
-  }
-
-  /** The first id in `[oldest, next]` that was committed at `time` (ms) or later: a search, as times never decrease. */
-  idAt(time: number): number {
-    let { oldest: low, next: high } = this.#state;
-    while (low < high) {
-      const middle = low + Math.floor((high - low) / 2);
-      const { id, time: found } = this.#intactFrom(middle);
-      if (found >= time) high = middle;
-      else low = id + 1;
-    }
-    return low;
+  /** What is kept, for reading. */
+  get messages(): StoredMessages {
+    return this.#messages;
   }
 
   /**
@@ -203,26 +173,7 @@ export class RotFile {
 
   /** Rotates out what has become too old. Does nothing when nothing has. @throws as {@link commit} */
   async expire(now: number): Promise<void> {
-    if (this.#youngEnough(now) > this.#state.oldest) await this.commit(NO_CHANGE, now);
-  }
-
-  /**
-   * The block that should hold message `id`, which must lie in `[oldest, next)`. When `id` is not below the `next` of the
-   * answer, or there is none, the message is damaged, or rotation has just overtaken it.
-   */
-  block(id: number): Block | undefined {
-    if (this.#tail !== undefined && id >= this.#tail.first) return this.#tail;
-    return this.#store.find(id);
-  }
-
-  /** First id of the first block that begins behind `id`, or `next` when there is none. */
-  nextBlock(id: number): number {
-    return this.#store.nextAfter(id) ?? this.#state.next;
-  }
-
-  /** The oldest id on disk, which a commit may have moved on before memory takes it over. */
-  durableOldest(): number {
-    return readMeta<FileState>(this.environment, STATE_KEY).oldest;
+    if (this.#youngEnough(now) > this.state.oldest) await this.commit(NO_CHANGE, now);
   }
 
   /** Whether the file still stands under its path. */
@@ -237,15 +188,6 @@ export class RotFile {
     await this.environment.close();
   }
 
-  /** The first intact message at or behind `id`, and its commit time; Infinity when there is none. */
-  #intactFrom(id: number): { id: number; time: number } {
-    for (let at = id; at < this.#state.next; at = this.nextBlock(at)) {
-      const time = this.timeOf(at);
-      if (time !== undefined) return { id: at, time };
-    }
-    return { id: this.#state.next, time: Number.POSITIVE_INFINITY };
-  }
-
   /** Draws a new epoch when this file is a copy of the one that was created. */
   async #settleIn(): Promise<void> {
     const home = homeOf(this.path);
@@ -258,15 +200,15 @@ export class RotFile {
 
   #youngEnough(now: number): number {
     const { maxAgeSeconds } = this.limits;
-    const { oldest, next } = this.#state;
+    const { oldest, next } = this.state;
     if (maxAgeSeconds === null || oldest === next) return oldest;
     const cutoff = now - maxAgeSeconds * 1000;
-    const time = this.timeOf(oldest);
-    return time !== undefined && time >= cutoff ? oldest : this.idAt(cutoff);
+    const time = this.#messages.timeOf(oldest);
+    return time !== undefined && time >= cutoff ? oldest : this.#messages.idAt(cutoff);
   }
 
   #plan({ batches, entries }: Change, now: number): Plan {
-    const before = this.#state;
+    const before = this.state;
     const time = Math.max(now, before.time);
     let { next, position } = before;
     for (const batch of batches) {
@@ -296,35 +238,21 @@ export class RotFile {
   #layOut(batches: readonly Batch[], time: number, keepTail: boolean): Layout {
     const blockBytes = Math.min(BLOCK_BYTES, Math.max(1, Math.floor(this.limits.maxBytes / 64)));
     const foldBytes = Math.min(FOLD_BYTES, blockBytes);
-    const { next: first, position } = this.#state;
+    const { next: first, position } = this.state;
     const options = { first, position, time, blockBytes, foldBytes };
-    const tail = keepTail ? this.#foldable(foldBytes) : undefined;
+    const tail = keepTail ? this.#messages.foldable(foldBytes) : undefined;
     if (tail !== undefined && tail.end + foldedBytes(batches) <= foldBytes) return foldInto(tail, batches, options);
     return layOut(batches, options);
   }
 
-  /** The newest block, in a buffer of its own that more can be folded into, unless it is full. */
-  #foldable(foldBytes: number): Block | undefined {
-    const { oldest, next } = this.#state;
-    if (this.#tail === undefined && oldest < next) {
-      const newest = this.#store.find(next - 1);
-      if (newest !== undefined && !newest.damaged && newest.next === next && newest.end < foldBytes) {
-        const buffer = Buffer.allocUnsafeSlow(foldBytes);
-        newest.buffer.copy(buffer, 0, 0, newest.end);
-        this.#tail = newest.movedTo(buffer);
-      }
-    }
-    return this.#tail;
-  }
-
   /** Writes the state once more: what the last commits freed becomes usable, and the disk is shown to work. Durable on return. */
   async settle(): Promise<void> {
-    await this.#apply(this.#planned(this.#state));
+    await this.#apply(this.#planned(this.state));
   }
 
   /** Settles what the last commits freed; when that is not enough, rotates further than the limits ask for. */
   async #makeRoom(missing: number): Promise<void> {
-    const state = this.#state;
+    const state = this.state;
     if (this.#allocation.unsettled > 2 * commitPages([]) || state.oldest === state.next) {
       await this.settle();
       return;
@@ -345,7 +273,7 @@ export class RotFile {
 
   async #apply({ state, gone, layout, entries, pages }: Plan): Promise<void> {
     await this.#allocation.allocate(pages);
-    const before = this.#state;
+    const before = this.state;
     const removals = gone.map((key): Entry => ({ table: 'blocks', key, value: null }));
     try {
       await this.environment.commit([
@@ -358,7 +286,6 @@ export class RotFile {
       this.#failure = error as RoteraError;
       throw error;
     }
-    this.#state = state;
     this.#allocation.committed(pages, gone.length);
     const allGone = state.oldest >= before.next;
     this.#store.forget(state.oldest, allGone);
@@ -366,13 +293,13 @@ export class RotFile {
       block.segments.push(segment);
       this.#store.keep(block);
     }
-    this.#tail = layout?.newest ?? (allGone ? undefined : this.#tail);
+    this.#messages.advance(state, layout?.newest ?? (allGone ? undefined : this.#messages.tail));
   }
 
   /** Keys of the chunks of all blocks that end at or before `oldest`. */
   #keysBelow(oldest: number): Buffer[] {
     const keys: Buffer[] = [];
-    const { oldest: before, next } = this.#state;
+    const { oldest: before, next } = this.state;
     if (before === next) return keys;
     let previous: number | undefined;
     for (const { first } of this.#store.walk(before)) {

@@ -1,0 +1,104 @@
+/**
+ * The messages that a rot file keeps, by id: where each stands, when it was committed, how many bytes were pushed before it.
+ */
+import type { Block } from './block.js';
+import type { BlockStore } from './block-store.js';
+import type { FileState } from './file-meta.js';
+
+/** Shows durable messages only: it is moved on after each flush. */
+export class StoredMessages {
+  readonly #store: BlockStore;
+  #state: FileState;
+  /** The newest block while commits can be folded into it: its buffer has room behind the last segment. */
+  #tail: Block | undefined;
+
+  constructor(store: BlockStore, state: FileState) {
+    this.#store = store;
+    this.#state = state;
+  }
+
+  /** As last flushed. */
+  get state(): FileState {
+    return this.#state;
+  }
+
+  get tail(): Block | undefined {
+    return this.#tail;
+  }
+
+  /** Takes over what a flush has made durable. */
+  advance(state: FileState, tail: Block | undefined): void {
+    this.#state = state;
+    this.#tail = tail;
+  }
+
+  /**
+   * The block that should hold message `id`, which must lie in `[oldest, next)`. When `id` is not below the `next` of the
+   * answer, or there is none, the message is damaged, or rotation has just overtaken it.
+   */
+  block(id: number): Block | undefined {
+    if (this.#tail !== undefined && id >= this.#tail.first) return this.#tail;
+    return this.#store.find(id);
+  }
+
+  /** First id of the first block that begins behind `id`, or `next` when there is none. */
+  nextBlock(id: number): number {
+    return this.#store.nextAfter(id) ?? this.#state.next;
+  }
+
+  /** Payload bytes kept. Reads the oldest block. */
+  get bytes(): number {
+    const { oldest, next, position } = this.#state;
+    if (oldest === next) return 0;
+    const [mark] = this.#store.walk(oldest);
+    return position - (this.positionOf(oldest) ?? mark?.position ?? position);
+  }
+
+  /** Payload bytes that were pushed before message `id`, if it is intact. */
+  positionOf(id: number): number | undefined {
+    const block = this.block(id);
+    return block === undefined || id >= block.next ? undefined : block.positionOf(id);
+  }
+
+  /** Commit time in ms of message `id`, if it is kept and intact. */
+  timeOf(id: number): number | undefined {
+    const block = this.block(id);
+    if (block === undefined || id >= block.next) return undefined;
+    return block.segments[block.segmentIndex(id)]?.time;
+  }
+
+  /** The first id in `[oldest, next]` that was committed at `time` (ms) or later: a search, as times never decrease. */
+  idAt(time: number): number {
+    let { oldest: low, next: high } = this.#state;
+    while (low < high) {
+      const middle = low + Math.floor((high - low) / 2);
+      const { id, time: found } = this.#intactFrom(middle);
+      if (found >= time) high = middle;
+      else low = id + 1;
+    }
+    return low;
+  }
+
+  /** The newest block in a buffer that has room for `foldBytes`, unless it is larger, damaged or there is none. */
+  foldable(foldBytes: number): Block | undefined {
+    const { oldest, next } = this.#state;
+    if (this.#tail === undefined && oldest < next) {
+      const newest = this.#store.find(next - 1);
+      if (newest !== undefined && !newest.damaged && newest.next === next && newest.end < foldBytes) {
+        const buffer = Buffer.allocUnsafeSlow(foldBytes);
+        newest.buffer.copy(buffer, 0, 0, newest.end);
+        this.#tail = newest.movedTo(buffer);
+      }
+    }
+    return this.#tail;
+  }
+
+  /** The first intact message at or behind `id`, and its commit time; Infinity when there is none. */
+  #intactFrom(id: number): { id: number; time: number } {
+    for (let at = id; at < this.#state.next; at = this.nextBlock(at)) {
+      const time = this.timeOf(at);
+      if (time !== undefined) return { id: at, time };
+    }
+    return { id: this.#state.next, time: Number.POSITIVE_INFINITY };
+  }
+}
