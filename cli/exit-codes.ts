@@ -13,6 +13,7 @@ const UNAVAILABLE = 69;
 const SOFTWARE = 70;
 const CANNOT_CREATE = 73;
 const TRY_AGAIN = 75;
+const NO_PERMISSION = 77;
 const CONFIG = 78;
 
 export const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
@@ -20,6 +21,16 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   bad_parameter: USAGE,
   not_acceptable: USAGE,
   method_not_allowed: FAILURE,
+  upgrade_required: FAILURE,
+  uri_too_long: FAILURE,
+  headers_too_large: FAILURE,
+  unauthorized: NO_PERMISSION,
+  forbidden: NO_PERMISSION,
+  origin_refused: NO_PERMISSION,
+  host_refused: NO_PERMISSION,
+  request_timeout: TRY_AGAIN,
+  too_many_tails: TRY_AGAIN,
+  starting: TRY_AGAIN,
   not_found: FAILURE,
   config_mismatch: FAILURE,
   empty_batch: FAILURE,

@@ -25,7 +25,8 @@ export interface MessageBody {
 export interface GapBody {
   readonly from: number;
   readonly to: number;
-  readonly count: number;
+  /** Null when it cannot be known: the queue was made anew. */
+  readonly count: number | null;
   readonly reason: 'rotated' | 'recreated' | 'damaged';
 }
 
@@ -41,7 +42,7 @@ export interface ReadBody {
   readonly messages: readonly MessageBody[];
 }
 
-/** Answer to a stat of one queue. */
+/** A queue in the list. */
 export interface StatBody {
   readonly queue: string;
   readonly epoch: string;
@@ -68,6 +69,20 @@ export interface StatBody {
   readonly tails: number;
   readonly state: 'ok' | 'read_only';
   readonly stateReason: string | null;
+}
+
+/** How a cursor stands. */
+export interface CursorBody {
+  readonly position: number;
+  readonly lag: number;
+  readonly headroom: { readonly messages: number; readonly seconds: number | null };
+  readonly missed: number;
+  readonly updatedAt: string;
+}
+
+/** Answer to a stat of one queue: as in the list, with its cursors. */
+export interface QueueBody extends StatBody {
+  readonly cursors: Readonly<Record<string, CursorBody>>;
 }
 
 /** A queue in the list whose file cannot be opened. */

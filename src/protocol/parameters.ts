@@ -47,6 +47,16 @@ export const nullable = <T>(parameter: Parameter<T>): Parameter<T | null> => ({
   check: (value) => (value === null ? null : parameter.check(value)),
 });
 
+/** Text of a certain form. @param accepted the form in words */
+export const text = (pattern: RegExp, accepted: string): Parameter<string> => ({
+  accepted,
+  schema: { type: 'string', pattern: pattern.source },
+  check: (value) => (typeof value === 'string' && pattern.test(value) ? value : undefined),
+});
+
+/** The epoch that the client believes the queue to have. */
+export const epochParameter = text(/^[A-Za-z0-9_-]{1,64}$/, 'the epoch of the queue, as stat shows it');
+
 /** Where a read or tail starts. */
 export const fromParameter: Parameter<From> = {
   accepted: FROM_ACCEPTED,

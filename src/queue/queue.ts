@@ -96,6 +96,10 @@ export class Queue {
     return this.#file.state.next;
   }
 
+  get state(): QueueState {
+    return this.#file.failure === undefined ? 'ok' : 'read_only';
+  }
+
   /** Set once the queue is of no more use. */
   get ended(): QueueEnd | undefined {
     return this.#ended;
@@ -183,7 +187,7 @@ export class Queue {
       newestTime: empty ? null : state.time,
       file: size,
       rotated: { messages: rotated.byCount + rotated.byBytes + rotated.byAge + rotated.byRoom, ...rotated },
-      state: failure === undefined ? 'ok' : 'read_only',
+      state: this.state,
       stateReason: failure?.message ?? null,
     };
   }

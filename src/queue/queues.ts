@@ -101,6 +101,11 @@ export class Queues {
     return [...this.#unreadable.values()];
   }
 
+  /** The queue, if it is open. */
+  find(name: string): Queue | undefined {
+    return this.#open.get(name);
+  }
+
   /** @throws `bad_name`, `queue_not_found`, `queue_unreadable` */
   get(name: string): Queue {
     const queue = this.#open.get(name);

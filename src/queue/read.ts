@@ -13,7 +13,8 @@ export type GapReason = 'rotated' | 'recreated' | 'damaged';
 export interface Gap {
   readonly from: number;
   readonly to: number;
-  readonly count: number;
+  /** Null where it cannot be known: the queue was made anew. */
+  readonly count: number | null;
   readonly reason: GapReason;
 }
 

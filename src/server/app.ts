@@ -1,100 +1,180 @@
 /**
- * The HTTP application: routes, error answers, limits. Does not listen.
+ * The HTTP application: routes, limits, error answers, who may use it. Does not listen.
  */
-import type { Socket } from 'node:net';
+import type { ServerOptions as TlsOptions } from 'node:https';
+import cors from '@fastify/cors';
 import websocket from '@fastify/websocket';
-import fastify, {
-  type FastifyBaseLogger,
-  type FastifyError,
-  type FastifyInstance,
-  type FastifyReply,
-  LogController,
-} from 'fastify';
-import { isRoteraError, messageOf, RoteraError } from '../errors.js';
+import fastify, { type FastifyError, type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify';
+import { RoteraError } from '../errors.js';
 import { MAX_PUSH_BYTES } from '../protocol/api.js';
-import { PROBLEM_TYPE, problemOf } from '../protocol/problem.js';
 import type { Queues } from '../queue/queues.js';
+import { Access, allows, type Token } from './access.js';
+import { EXPOSED_HEADERS, setQueueHeaders } from './answers.js';
+import type { Context } from './context.js';
+import { addOpsRoutes } from './ops-routes.js';
+import { Origins } from './origins.js';
+import { refuseMalformed, sendProblem, toRoteraError } from './problems.js';
 import { addPushRoutes } from './push-routes.js';
 import { addQueueRoutes } from './queue-routes.js';
 import { addReadRoutes } from './read-routes.js';
-import { Tails } from './tail.js';
+import { chooseProtocol, keepAlive } from './sockets.js';
 import { addTailRoutes } from './tail-routes.js';
+import { Tails } from './tails.js';
 
-/** What every route group gets. */
-export interface Context {
-  readonly queues: Queues;
-  readonly tails: Tails;
-  /** Aborted when the server begins to stop. */
-  readonly stopping: AbortSignal;
-  readonly log: FastifyBaseLogger;
-  /** ms since the epoch. */
-  readonly now: () => number;
-}
-
-/** Type of the routes below `/queues/:queue`. */
-export interface QueueRoute {
-  Params: { queue: string };
-}
+/** Bounds of the network side; every one has a reason. */
+export const LIMITS = {
+  /** A connection that says nothing for so long is closed; longer than the longest poll (60 s). */
+  idleMs: 90_000,
+  /** Headers must arrive within so long. */
+  headersMs: 10_000,
+  /** A whole request must: 17 MiB at 150 KB/s. */
+  requestMs: 120_000,
+  /** A kept connection waits so long for the next request; longer than usual proxies do. */
+  keepAliveMs: 75_000,
+  maxHeaderBytes: 16 * 1024,
+  maxConnections: 20_000,
+  maxTails: 10_000,
+  maxTailsPerToken: 2_000,
+} as const;
 
 export interface AppOptions {
   readonly queues: Queues;
   /** ms since the epoch. */
   readonly now?: () => number;
-  /** Levels and streams as pino takes them; false for no log. */
-  readonly logger?: { level: string; stream?: NodeJS.WritableStream } | false;
+  /** As pino takes it; false for no log. */
+  readonly logger?: FastifyServerOptions['logger'];
+  /** Without any, everyone who can connect may do all. */
+  readonly tokens?: readonly Token[];
+  /** Whether it will listen on loopback only: then the Host must be a loopback name. */
+  readonly loopback?: boolean;
+  readonly allowedHosts?: readonly string[];
+  readonly corsOrigins?: readonly string[];
+  /** Serves HTTPS. */
+  readonly tls?: Pick<TlsOptions, 'cert' | 'key'>;
+  readonly limits?: Partial<typeof LIMITS>;
 }
 
-/** An application that has not begun to listen. `close()` tells the tails, then closes every connection. */
-export async function buildApp({ queues, now = Date.now, logger = false }: AppOptions): Promise<FastifyInstance> {
+/** An application that has not begun to listen. `close()` tells the tails, finishes what is under way, closes connections. */
+export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
+  const { queues, now = Date.now, tls } = options;
+  const limits = { ...LIMITS, ...options.limits };
   const app = fastify({
-    logger,
+    logger: options.logger ?? false,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_PUSH_BYTES,
+    connectionTimeout: limits.idleMs,
+    requestTimeout: limits.requestMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    exposeHeadRoutes: false,
     // A queue name in an URL may have every character escaped.
     routerOptions: { maxParamLength: 400 },
     forceCloseConnections: true,
+    return503OnClosing: false,
     clientErrorHandler: refuseMalformed,
-  });
+    ...(tls === undefined
+      ? {
+          http: {
+            headersTimeout: limits.headersMs,
+            maxHeaderSize: limits.maxHeaderBytes,
+            connectionsCheckingInterval: 2000,
+          },
+        }
+      : { https: { ...tls, headersTimeout: limits.headersMs, maxHeaderSize: limits.maxHeaderBytes } }),
+  } as FastifyServerOptions) as unknown as FastifyInstance;
+  app.server.maxConnections = limits.maxConnections;
   const stop = new AbortController();
   app.addHook('preClose', async () => stop.abort());
+  const context: Context = {
+    queues,
+    tails: new Tails(limits),
+    access: new Access(options.tokens),
+    origins: new Origins({
+      loopback: options.loopback ?? true,
+      allowedHosts: options.allowedHosts ?? [],
+      corsOrigins: options.corsOrigins ?? [],
+    }),
+    stopping: stop.signal,
+    log: app.log,
+    now,
+  };
+  addBodies(app);
+  addRefusals(app, context);
+  await addSockets(app);
+  await addGuards(app, context);
+  for (const add of [addQueueRoutes, addPushRoutes, addReadRoutes, addTailRoutes, addOpsRoutes]) add(app, context);
+  return app;
+}
 
+/** Bodies are bytes: what they mean is up to each route. */
+function addBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.addHook('onSend', async (_request, reply) => {
     reply.header('x-content-type-options', 'nosniff');
   });
-  app.setErrorHandler((error: FastifyError, request, reply) => {
-    const known = toRoteraError(error);
-    if (known.code === 'internal') request.log.error({ err: error }, 'unexpected error');
-    sendProblem(reply, known);
-  });
-  const routes = collectRoutes(app);
-  app.setNotFoundHandler((request, reply) => {
-    const path = request.url.split('?')[0] as string;
-    const allow = routes.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method);
-    if (allow.length === 0) {
-      sendProblem(reply, new RoteraError('not_found', `There is nothing at ${path}. The API is below /queues.`));
-      return;
-    }
-    const text = `${request.method} is not allowed here; allowed: ${allow.join(', ')}.`;
-    sendProblem(reply.header('allow', allow.join(', ')), new RoteraError('method_not_allowed', text));
-  });
+}
 
+/** Who may use a route, and from which page. */
+async function addGuards(app: FastifyInstance, { access, origins }: Context): Promise<void> {
+  app.decorateRequest('token', undefined);
+  app.addHook('onRequest', async (request) => {
+    origins.checkHost(request.raw.rawHeaders);
+    const { verb, changes } = request.routeOptions.config;
+    if (changes === true || request.ws) origins.checkOrigin(request.headers);
+    if (request.routeOptions.config.open === true || request.method === 'OPTIONS') return;
+    request.token = access.identify(request.headers);
+    if (verb === undefined) return;
+    const { queue } = request.params as { queue?: string };
+    if (allows(request.token, verb, queue)) return;
+    throw new RoteraError(
+      'forbidden',
+      `This token does not allow to ${verb}${queue === undefined ? '' : ` ${queue}`}.`,
+    );
+  });
+  if (origins.options.corsOrigins.length === 0) return;
+  await app.register(cors, {
+    origin: (origin, done) => done(null, origins.allowsPage(origin)),
+    methods: ['GET', 'HEAD', 'PUT', 'POST'],
+    exposedHeaders: [...EXPOSED_HEADERS],
+    maxAge: 3600,
+  });
+}
+
+async function addSockets(app: FastifyInstance): Promise<void> {
   await app.register(websocket, {
-    options: { maxPayload: MAX_PUSH_BYTES, perMessageDeflate: false },
-    // Each tail says goodbye by itself when the server stops.
+    options: { maxPayload: MAX_PUSH_BYTES, perMessageDeflate: false, handleProtocols: chooseProtocol },
+    // Each socket says goodbye by itself when the server stops.
     preClose: (done) => done(),
     errorHandler: (error, socket) => {
       app.log.error({ err: error }, 'a socket failed');
       socket.terminate();
     },
   });
-  const context: Context = { queues, tails: new Tails(), stopping: stop.signal, log: app.log, now };
-  addQueueRoutes(app, context);
-  addPushRoutes(app, context);
-  addReadRoutes(app, context);
-  addTailRoutes(app, context);
-  return app;
+  app.addHook('onClose', keepAlive(app.websocketServer));
+}
+
+function addRefusals(app: FastifyInstance, { queues }: Context): void {
+  const routes = collectRoutes(app);
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const known = toRoteraError(error);
+    if (known.code === 'internal') request.log.error({ err: error }, 'unexpected error');
+    const { queue } = request.params as { queue?: string };
+    const subject = queue === undefined ? undefined : queues.find(queue);
+    // Not to those who may not know of it.
+    const mayKnow = known.code !== 'unauthorized' && known.code !== 'forbidden';
+    if (subject !== undefined && mayKnow) setQueueHeaders(reply, subject);
+    sendProblem(reply, known);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?')[0] as string;
+    const allow = routes.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method);
+    if (allow.length === 0) {
+      sendProblem(reply, new RoteraError('not_found', 'There is nothing here: the API is below /queues.'));
+      return;
+    }
+    const text = `${request.method} is not allowed here; allowed: ${allow.join(', ')}.`;
+    sendProblem(reply.header('allow', allow.join(', ')), new RoteraError('method_not_allowed', text));
+  });
 }
 
 /** Every route of the application, as it is added: what a request to a known path with another method is told. */
@@ -105,37 +185,4 @@ function collectRoutes(app: FastifyInstance): Array<{ method: string; pattern: R
     for (const one of [method].flat()) routes.push({ method: one, pattern });
   });
   return routes;
-}
-
-/** Our own errors as they are; what fastify refuses, by its code; anything else is ours to mend. */
-function toRoteraError(error: FastifyError): RoteraError {
-  if (isRoteraError(error)) return error;
-  const options = { cause: error };
-  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
-    const text = `The body is longer than ${MAX_PUSH_BYTES} bytes: send several pushes.`;
-    return new RoteraError('push_too_large', text, { maxPushBytes: MAX_PUSH_BYTES }, options);
-  }
-  if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
-    return new RoteraError('bad_parameter', messageOf(error), {}, options);
-  }
-  return new RoteraError('internal', 'Something went wrong here; the log of the server says what.', {}, options);
-}
-
-function sendProblem(reply: FastifyReply, error: RoteraError): void {
-  const problem = problemOf(error);
-  if (problem.retryable) reply.header('retry-after', 1);
-  void reply.code(problem.status).type(PROBLEM_TYPE).send(JSON.stringify(problem));
-}
-
-/** A request that is no HTTP: answered in our own form, then the connection is closed. */
-function refuseMalformed(error: Error & { code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const problem = problemOf(new RoteraError('bad_parameter', 'This is not a well-formed HTTP request.'));
-  const body = JSON.stringify(problem);
-  socket.end(
-    `HTTP/1.1 400 Bad Request\r\nContent-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
 }

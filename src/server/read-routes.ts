@@ -1,7 +1,8 @@
 /**
- * Read: `GET /queues/{queue}/messages`.
+ * Read: `GET /queues/{queue}/messages`, and one message: `GET /queues/{queue}/messages/{id}`.
  */
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
+import { skipRecords } from '../batch.js';
 import { RoteraError } from '../errors.js';
 import {
   BATCH_TYPE,
@@ -9,16 +10,23 @@ import {
   DEFAULT_READ_LIMIT,
   JSON_TYPE,
   MAX_READ_LIMIT,
+  messageParameters,
   NDJSON_TYPE,
   readParameters,
 } from '../protocol/api.js';
-import { checkParameters } from '../protocol/parameters.js';
+import { type Checked, checkParameters, integer } from '../protocol/parameters.js';
 import { resolveFrom } from '../queue/position.js';
 import type { Queue } from '../queue/queue.js';
 import type { ReadOptions, ReadResult } from '../queue/read.js';
-import { negotiate, setQueueHeaders } from './answers.js';
-import type { Context, QueueRoute } from './app.js';
-import { messagesBatch, messagesLines, readText } from './messages.js';
+import { checkEpoch, negotiate, openCursor, setQueueHeaders } from './answers.js';
+import { type Context, goneSignal, type QueueRoute } from './context.js';
+import { messagesBatch, messagesLines, readText, timeText } from './messages.js';
+import { gapError } from './tail.js';
+
+type ReadParameters = Checked<typeof readParameters>;
+
+const FOREVER_SECONDS = 31_536_000;
+const messageId = integer(0, Number.MAX_SAFE_INTEGER);
 
 /** Reads; when there is nothing yet, waits so many seconds for a first message and reads again. */
 async function readOrWait(
@@ -29,48 +37,92 @@ async function readOrWait(
 ): Promise<ReadResult> {
   const result = queue.read(options);
   if (result.count > 0 || seconds === 0 || result.next === options.to) return result;
-  // From here on the place is an id, whatever it was called: what comes meanwhile must not move it.
   await queue.waitFor(result.next, AbortSignal.any([signal, AbortSignal.timeout(seconds * 1000)]));
   const later = queue.read({ ...options, from: result.next });
   return later.gap === null ? { ...later, gap: result.gap } : later;
 }
 
-/** Aborted when the client has gone away. */
-function goneSignal(request: FastifyRequest): AbortSignal {
-  const gone = new AbortController();
-  request.raw.socket.once('close', () => gone.abort());
-  return gone.signal;
+/** Where to read from: the cursor's position after the ack, if there is a cursor. */
+async function startOf(queue: Queue, { from, cursor, ack, move }: ReadParameters, now: number): Promise<number> {
+  const wanted = from === undefined ? undefined : resolveFrom(from, queue, now);
+  if (cursor === undefined) {
+    const lone = ack !== undefined ? 'ack' : move !== undefined ? 'move' : undefined;
+    if (lone === undefined) return wanted ?? queue.oldest;
+    throw new RoteraError('bad_parameter', `${lone} goes with cursor=NAME.`, {
+      parameter: lone,
+      accepted: 'with cursor=NAME',
+    });
+  }
+  if (ack !== undefined) await queue.moveCursor({ kind: 'ack', name: cursor, id: ack });
+  return (await openCursor(queue, cursor, wanted, move ?? false)).position;
 }
 
-export function addReadRoutes(app: FastifyInstance, { queues, stopping, now }: Context): void {
-  app.get<QueueRoute>('/queues/:queue/messages', async (request, reply) => {
-    const { from, to, limit, maxBytes, wait } = checkParameters(readParameters, request.query);
-    const type = negotiate(request, [JSON_TYPE, NDJSON_TYPE, BATCH_TYPE]);
-    const most = MAX_READ_LIMIT[type];
-    if (limit !== undefined && limit > most) {
-      const accepted = `a whole number from 1 to ${most} with Accept: ${type}`;
-      throw new RoteraError('bad_parameter', `limit=${limit}: accepted: ${accepted}.`, {
-        parameter: 'limit',
-        value: limit,
-        accepted,
-      });
-    }
-    const queue = queues.get(request.params.queue);
-    const options: ReadOptions = {
-      from: resolveFrom(from ?? { kind: 'oldest' }, queue, now()),
-      ...(to === undefined ? {} : { to }),
-      limit: limit ?? DEFAULT_READ_LIMIT,
-      maxBytes: maxBytes ?? DEFAULT_READ_BYTES,
-    };
-    const signal = AbortSignal.any([stopping, goneSignal(request)]);
-    const result = await readOrWait(queue, options, wait ?? 0, signal);
-    setQueueHeaders(reply, queue).header('cache-control', 'no-store').type(type);
-    if (type === JSON_TYPE) return reply.send(readText(queue.name, result));
-    reply
-      .header('rotera-first', result.first)
-      .header('rotera-read-next', result.next)
-      .header('rotera-up-to-date', String(result.upToDate));
-    if (result.gap !== null) reply.header('rotera-gap', `${result.gap.from}-${result.gap.to}`);
-    return reply.send(type === NDJSON_TYPE ? messagesLines(result) : messagesBatch(result));
+function checkLimit(limit: number | undefined, type: keyof typeof MAX_READ_LIMIT): number {
+  const most = MAX_READ_LIMIT[type];
+  if (limit === undefined || limit <= most) return limit ?? DEFAULT_READ_LIMIT;
+  const accepted = `a whole number from 1 to ${most} with Accept: ${type}`;
+  throw new RoteraError('bad_parameter', `limit=${limit}: accepted: ${accepted}.`, {
+    parameter: 'limit',
+    value: limit,
+    accepted,
   });
+}
+
+export function addReadRoutes(app: FastifyInstance, { queues, stopping, origins, now }: Context): void {
+  app.get<QueueRoute>(
+    '/queues/:queue/messages',
+    { config: { verb: 'read' }, exposeHeadRoute: false },
+    async (request, reply) => {
+      const parameters = checkParameters(readParameters, request.query);
+      const { to, maxBytes = DEFAULT_READ_BYTES, wait = 0, gap, cursor } = parameters;
+      const type = negotiate(request, [JSON_TYPE, NDJSON_TYPE, BATCH_TYPE]);
+      const limit = checkLimit(parameters.limit, type);
+      const queue = queues.get(request.params.queue);
+      checkEpoch(queue, parameters.epoch);
+      if (cursor !== undefined) origins.checkOrigin(request.headers);
+      const from = await startOf(queue, parameters, now());
+      const options = { from, ...(to === undefined ? {} : { to }), limit, maxBytes };
+      const result = await readOrWait(queue, options, wait, AbortSignal.any([stopping, goneSignal(request)]));
+      if (result.gap !== null) {
+        if (gap === 'fail') throw gapError(result.gap);
+        if (cursor !== undefined)
+          await queue.moveCursor({ kind: 'miss', name: cursor, from: result.gap.from, to: result.gap.to });
+      }
+      setQueueHeaders(reply, queue).headers({ 'cache-control': 'no-store', vary: 'accept' }).type(type);
+      if (type === JSON_TYPE) return reply.send(readText(queue.name, result));
+      reply.headers({
+        'rotera-first': String(result.first),
+        'rotera-read-next': String(result.next),
+        'rotera-up-to-date': String(result.upToDate),
+      });
+      if (result.gap !== null) reply.header('rotera-gap', `${result.gap.from}-${result.gap.to}`);
+      return reply.send(type === NDJSON_TYPE ? messagesLines(result) : messagesBatch(result));
+    },
+  );
+
+  app.get<{ Params: { queue: string; id: string } }>(
+    '/queues/:queue/messages/:id',
+    { config: { verb: 'read' }, exposeHeadRoute: true },
+    async (request, reply) => {
+      const { epoch } = checkParameters(messageParameters, request.query);
+      const { id = 0 } = checkParameters({ id: messageId }, { id: request.params.id });
+      const queue = queues.get(request.params.queue);
+      checkEpoch(queue, epoch);
+      if (id >= queue.next)
+        throw new RoteraError('not_yet', `Message ${id} is not there yet: the next one will be ${queue.next}.`);
+      const { gap, slices } = queue.read({ from: id, to: id + 1, limit: 1, maxBytes: 1 });
+      const slice = slices[0];
+      if (slice === undefined) throw gapError(gap ?? { from: id, to: id + 1, count: 1, reason: 'damaged' });
+      const tag = `"${queue.epoch}:${id}"`;
+      setQueueHeaders(reply, queue).headers({
+        etag: tag,
+        'rotera-time': timeText(slice.time),
+        // Ids start again when a queue is made anew: only with the epoch does the URL name this message for ever.
+        'cache-control': epoch === undefined ? 'no-store' : `private, max-age=${FOREVER_SECONDS}, immutable`,
+      });
+      if (request.headers['if-none-match'] === tag) return reply.code(304).send();
+      const body = slice.records.subarray(4, skipRecords(slice.records, 0, 1));
+      return reply.type('application/octet-stream').send(body);
+    },
+  );
 }

@@ -1,8 +1,8 @@
 /**
  * The stat of a queue as the wire shows it.
  */
-import type { StatBody, UnreadableBody } from '../protocol/answers.js';
-import type { QueueStat } from '../queue/queue.js';
+import type { QueueBody, StatBody, UnreadableBody } from '../protocol/answers.js';
+import type { Queue, QueueStat } from '../queue/queue.js';
 import type { Unreadable } from '../queue/queues.js';
 import { timeText } from './messages.js';
 
@@ -15,6 +15,17 @@ export const statBody = (stat: QueueStat, tails: number): StatBody => ({
   oldestTime: timeOrNull(stat.oldestTime),
   newestTime: timeOrNull(stat.newestTime),
   tails,
+});
+
+/** With its cursors. */
+export const queueBody = (queue: Queue, tails: number): QueueBody => ({
+  ...statBody(queue.stat(), tails),
+  cursors: Object.fromEntries(
+    Object.entries(queue.cursors()).map(([name, cursor]) => [
+      name,
+      { ...cursor, updatedAt: timeText(cursor.updatedAt) },
+    ]),
+  ),
 });
 
 export const unreadableBody = ({ queue, reason }: Unreadable): UnreadableBody => ({

@@ -1,137 +1,92 @@
 /**
  * Tail: `GET /queues/{queue}/tail`, as a WebSocket when the client upgrades, else as server-sent events.
  */
-import { once } from 'node:events';
-import type { ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { WebSocket } from 'ws';
 import { RoteraError } from '../errors.js';
-import { EVENT_STREAM_TYPE, tailParameters } from '../protocol/api.js';
+import { DEFAULT_WINDOW, tailParameters } from '../protocol/api.js';
 import { checkParameters } from '../protocol/parameters.js';
 import { resolveFrom } from '../queue/position.js';
 import type { Queue } from '../queue/queue.js';
-import type { Context, QueueRoute } from './app.js';
-import { messagesArray, messageTexts } from './messages.js';
-import { follow } from './tail.js';
+import type { Gap } from '../queue/read.js';
+import { checkEpoch, openCursor } from './answers.js';
+import type { Context, QueueRoute } from './context.js';
+import { recreatedGap, type TailPlan } from './tail.js';
+import { startEvents, tailOverEvents } from './tail-events.js';
+import { tailOverWebSocket } from './tail-socket.js';
+import { Window } from './window.js';
 
-/** A comment or ping is sent after so long without anything else, so that proxies keep the connection. */
-const HEARTBEAT_MS = 15_000;
-/** How long an EventSource waits before it connects again. */
-const RETRY_MS = 2000;
-/** WebSocket close codes: RFC 6455, section 7.4.1. */
-const GOING_AWAY = 1001;
-const INTERNAL_ERROR = 1011;
-const NORMAL = 1000;
+/** What was delivered last, as an EventSource says it when it comes back: `EPOCH:ID` or `ID`. */
+function lastEvent(text: string): { epoch: string | undefined; id: number } {
+  const match = /^(?:([A-Za-z0-9_-]{1,64}):)?(\d{1,16})$/.exec(text);
+  const id = Number(match?.[2] ?? Number.NaN);
+  if (Number.isSafeInteger(id)) return { epoch: match?.[1], id };
+  const accepted = 'EPOCH:ID or ID';
+  const value = text.slice(0, 100);
+  throw new RoteraError('bad_parameter', `Last-Event-ID=${value}: accepted: ${accepted}.`, {
+    parameter: 'Last-Event-ID',
+    value,
+    accepted,
+  });
+}
+
+/** Where a consumer goes on that was here before. */
+function resume(queue: Queue, text: string): { from: number; recreated?: Gap } {
+  const { epoch, id } = lastEvent(text);
+  if (epoch === undefined || epoch === queue.epoch) return { from: id + 1 };
+  return { from: queue.oldest, recreated: recreatedGap(id + 1, queue.oldest) };
+}
 
 /** What a tail asks for, checked before any upgrade, so that a refusal is a plain HTTP answer. */
-function tailRequest(request: FastifyRequest<QueueRoute>, { queues, now }: Context): { queue: Queue; from: number } {
-  const { from = { kind: 'next' } } = checkParameters(tailParameters, request.query);
-  const queue = queues.get(request.params.queue);
-  const id = resolveFrom(from, queue, now());
-  if (id > queue.next) {
-    throw new RoteraError(
-      'beyond_end',
-      `from=${id} lies beyond the end: the next message will get the id ${queue.next}.`,
-      {
-        next: queue.next,
-      },
-    );
+async function planTail(request: FastifyRequest<QueueRoute>, context: Context, isSocket: boolean): Promise<TailPlan> {
+  const { from, gap, epoch, cursor, move, window, last_event_id, lastEventId } = checkParameters(
+    tailParameters,
+    request.query,
+  );
+  const queue = context.queues.get(request.params.queue);
+  checkEpoch(queue, epoch);
+  if (cursor !== undefined) context.origins.checkOrigin(request.headers);
+  const last = request.headers['last-event-id'] ?? last_event_id ?? lastEventId;
+  const resumed = last === undefined ? undefined : resume(queue, String(last));
+  const wanted = from === undefined ? undefined : resolveFrom(from, queue, context.now());
+  const opened = cursor === undefined ? undefined : await openCursor(queue, cursor, wanted, move ?? false);
+  const start = resumed ?? { from: opened?.position ?? wanted ?? queue.next };
+  if (start.from > queue.next) {
+    const text = `from=${start.from} lies beyond the end: the next message will get the id ${queue.next}.`;
+    throw new RoteraError('beyond_end', text, { next: queue.next });
   }
-  return { queue, from: id };
+  const failOnGap = gap === 'fail';
+  if (opened === undefined || cursor === undefined) return { queue, ...start, failOnGap };
+  const open = isSocket ? { window: new Window(start.from, window ?? DEFAULT_WINDOW) } : {};
+  return { queue, ...start, failOnGap, cursor, ...open };
 }
 
-/** Resolves when the socket has taken the frame. */
-function send(socket: WebSocket, frame: string): Promise<void> {
-  return new Promise((resolve, reject) => socket.send(frame, (error) => (error ? reject(error) : resolve())));
-}
-
-async function tailOverWebSocket(socket: WebSocket, queue: Queue, from: number, context: Context): Promise<void> {
-  const gone = new AbortController();
-  socket.on('close', () => gone.abort());
-  socket.on('error', () => gone.abort());
-  const done = context.tails.add(queue);
-  const heartbeat = setInterval(() => socket.ping(), HEARTBEAT_MS);
-  try {
-    const { epoch, oldest, next } = queue;
-    const open = { type: 'open', queue: queue.name, epoch, oldest, next, from };
-    await send(socket, JSON.stringify(open));
-    for await (const event of follow(queue, from, AbortSignal.any([gone.signal, context.stopping]))) {
-      if (event.type === 'messages')
-        await send(socket, `{"type":"messages","messages":${messagesArray(event.result)}}`);
-      else if (event.type === 'gap') await send(socket, JSON.stringify({ type: 'gap', ...event.gap }));
-      else await send(socket, JSON.stringify(event));
-    }
-    if (context.stopping.aborted) {
-      await send(socket, '{"type":"draining"}');
-      socket.close(GOING_AWAY, 'draining');
-    } else socket.close(NORMAL);
-  } catch (error) {
-    if (gone.signal.aborted) return;
-    context.log.error({ err: error, queue: queue.name }, 'a tail failed');
-    socket.close(INTERNAL_ERROR);
-  } finally {
-    clearInterval(heartbeat);
-    done();
-  }
-}
-
-async function tailOverEvents(response: ServerResponse, queue: Queue, from: number, context: Context): Promise<void> {
-  const gone = new AbortController();
-  response.on('close', () => gone.abort());
-  response.on('error', () => gone.abort());
-  const done = context.tails.add(queue);
-  const write = async (text: string): Promise<void> => {
-    if (!response.write(text)) await once(response, 'drain', { signal: gone.signal });
-  };
-  const heartbeat = setInterval(() => response.write(':\n\n'), HEARTBEAT_MS);
-  try {
-    await write(`retry: ${RETRY_MS}\n\n`);
-    for await (const event of follow(queue, from, AbortSignal.any([gone.signal, context.stopping]))) {
-      if (event.type === 'gap') await write(`event: gap\ndata: ${JSON.stringify(event.gap)}\n\n`);
-      if (event.type !== 'messages') continue;
-      let text = '';
-      for (const slice of event.result.slices) {
-        for (const message of messageTexts(slice))
-          text += `id: ${queue.epoch}:${message.id}\ndata: ${message.text}\n\n`;
-      }
-      await write(text);
-    }
-    if (context.stopping.aborted) await write('event: draining\ndata: {}\n\n');
-  } catch (error) {
-    if (!gone.signal.aborted) context.log.error({ err: error, queue: queue.name }, 'a tail failed');
-  } finally {
-    clearInterval(heartbeat);
-    done();
-    response.end();
-  }
+interface Wanted {
+  readonly plan: TailPlan;
+  readonly done: () => void;
 }
 
 export function addTailRoutes(app: FastifyInstance, context: Context): void {
-  const wanted = new WeakMap<FastifyRequest, { queue: Queue; from: number }>();
-  const check = async (request: FastifyRequest): Promise<void> => {
-    wanted.set(request, tailRequest(request as FastifyRequest<QueueRoute>, context));
-  };
+  const wanted = new WeakMap<FastifyRequest, Wanted>();
+  const take = (request: FastifyRequest): Wanted => wanted.get(request) as Wanted;
   app.route<QueueRoute>({
     method: 'GET',
     url: '/queues/:queue/tail',
-    preValidation: check,
+    config: { verb: 'tail' },
+    preValidation: async (request) => {
+      const plan = await planTail(request, context, request.ws);
+      const done = context.tails.add(plan.queue, request.token?.name);
+      request.raw.socket.once('close', done);
+      wanted.set(request, { plan, done });
+    },
     handler: (request, reply) => {
-      const { queue, from } = wanted.get(request) as { queue: Queue; from: number };
+      const { plan, done } = take(request);
       reply.hijack();
-      reply.raw.writeHead(200, {
-        'content-type': EVENT_STREAM_TYPE,
-        'cache-control': 'no-cache, no-transform',
-        'x-accel-buffering': 'no',
-        'x-content-type-options': 'nosniff',
-        'rotera-epoch': queue.epoch,
-        'rotera-oldest': queue.oldest,
-        'rotera-next': queue.next,
-      });
-      void tailOverEvents(reply.raw, queue, from, context);
+      startEvents(reply, plan.queue);
+      void tailOverEvents(reply.raw, plan, context).finally(done);
     },
     wsHandler: (socket, request) => {
-      const { queue, from } = wanted.get(request) as { queue: Queue; from: number };
-      void tailOverWebSocket(socket, queue, from, context);
+      const { plan, done } = take(request);
+      void tailOverWebSocket(socket, plan, context).finally(done);
     },
   });
 }

@@ -4,8 +4,10 @@
  * Consumers always read from the queue; a commit only wakes them. So there is no hand-over from history to live, and a slow
  * consumer costs one piece of messages: the next is read when its socket has taken the last.
  */
+import { RoteraError } from '../errors.js';
 import type { Queue } from '../queue/queue.js';
-import type { Gap, ReadResult } from '../queue/read.js';
+import { type Gap, gapOf, type ReadResult } from '../queue/read.js';
+import type { Window } from './window.js';
 
 /** Most messages and payload bytes of one piece: bounds what a slow socket holds. */
 const PIECE_MESSAGES = 1000;
@@ -16,38 +18,67 @@ export type TailEvent =
   | { readonly type: 'messages'; readonly result: ReadResult }
   | { readonly type: 'up-to-date'; readonly next: number };
 
-/** Ends when `signal` aborts or the queue is closed. @throws what a read throws */
-export async function* follow(queue: Queue, from: number, signal: AbortSignal): AsyncGenerator<TailEvent> {
-  let place = from;
-  let told = false;
-  while (!signal.aborted && queue.ended === undefined) {
-    const result = queue.read({ from: place, limit: PIECE_MESSAGES, maxBytes: PIECE_BYTES });
-    if (result.gap !== null) yield { type: 'gap', gap: result.gap };
-    if (result.count > 0) {
-      told = false;
-      yield { type: 'messages', result };
+/** What a tail follows, checked before it is opened. */
+export interface TailPlan {
+  readonly queue: Queue;
+  readonly from: number;
+  /** Told first: the queue was made anew since the consumer was here last. */
+  readonly recreated?: Gap;
+  /** End with `rotated` rather than tell a gap. */
+  readonly failOnGap: boolean;
+  /** With a cursor: its name, and how much may be unacknowledged; gaps are counted in its `missed`. */
+  readonly cursor?: string;
+  readonly window?: Window;
+}
+
+/**
+ * Ends when `signal` aborts.
+ * @throws `queue_not_found`, `epoch_changed` when the file is removed or replaced; `rotated`, `damaged` with `failOnGap`
+ */
+export async function* follow(plan: TailPlan, signal: AbortSignal): AsyncGenerator<TailEvent> {
+  const { queue, window } = plan;
+  if (plan.recreated !== undefined) yield { type: 'gap', gap: plan.recreated };
+  let place = plan.from;
+  let told: number | undefined;
+  while (!signal.aborted) {
+    if (queue.ended !== undefined) throw endOf(queue);
+    const room = window?.room(place) ?? PIECE_MESSAGES;
+    if (room <= 0) {
+      await window?.opened(signal);
+      continue;
     }
+    const result = queue.read({ from: place, limit: Math.min(PIECE_MESSAGES, room), maxBytes: PIECE_BYTES });
+    if (result.gap !== null) yield await tellGap(plan, result.gap);
+    if (result.count > 0) yield { type: 'messages', result };
     place = result.next;
-    if (result.next < queue.next) continue;
-    if (!told) yield { type: 'up-to-date', next: result.next };
-    told = true;
-    await queue.waitFor(result.next, signal);
+    if (place < queue.next) continue;
+    if (told !== place) yield { type: 'up-to-date', next: place };
+    told = place;
+    await queue.waitFor(place, signal);
   }
 }
 
-/** Counts the tails that are open on each queue. */
-export class Tails {
-  readonly #counts = new WeakMap<Queue, number>();
+async function tellGap({ queue, cursor, window, failOnGap }: TailPlan, gap: Gap): Promise<TailEvent> {
+  if (failOnGap) throw gapError(gap);
+  if (cursor !== undefined) await queue.moveCursor({ kind: 'miss', name: cursor, from: gap.from, to: gap.to });
+  window?.skip(gap.to);
+  return { type: 'gap', gap };
+}
 
-  count(queue: Queue): number {
-    return this.#counts.get(queue) ?? 0;
-  }
+/** What `gap=fail` answers. */
+export function gapError({ from, to, count, reason }: Gap): RoteraError {
+  const code = reason === 'damaged' ? 'damaged' : 'rotated';
+  return new RoteraError(code, `${count} messages are gone: ids ${from} to ${to - 1}.`, { from, to, count });
+}
 
-  /** Counts one more until the answer is called. */
-  add(queue: Queue): () => void {
-    this.#counts.set(queue, this.count(queue) + 1);
-    return () => {
-      this.#counts.set(queue, this.count(queue) - 1);
-    };
-  }
+/** The consumer's place is of another life of the queue: how many messages lie between cannot be known. */
+export const recreatedGap = (from: number, oldest: number): Gap => ({
+  ...gapOf(from, oldest, 'recreated'),
+  count: null,
+});
+
+function endOf(queue: Queue): RoteraError {
+  if (queue.ended === 'recreated') return new RoteraError('epoch_changed', `The queue ${queue.name} was made anew.`);
+  if (queue.ended === 'removed') return new RoteraError('queue_not_found', `The queue ${queue.name} was removed.`);
+  return new RoteraError('draining', 'The server is stopping.');
 }

@@ -1,0 +1,49 @@
+/**
+ * What every route group of the server gets.
+ */
+import type { FastifyBaseLogger, FastifyRequest } from 'fastify';
+import type { Verb } from '../protocol/api.js';
+import type { Queues } from '../queue/queues.js';
+import type { Access, Token } from './access.js';
+import type { Origins } from './origins.js';
+import type { Tails } from './tails.js';
+
+export interface Context {
+  readonly queues: Queues;
+  readonly tails: Tails;
+  readonly access: Access;
+  readonly origins: Origins;
+  /** Aborted when the server begins to stop. */
+  readonly stopping: AbortSignal;
+  readonly log: FastifyBaseLogger;
+  /** ms since the epoch. */
+  readonly now: () => number;
+}
+
+/** Type of the routes below `/queues/:queue`. */
+export interface QueueRoute {
+  Params: { queue: string };
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The operation that a route is: what a token must allow. */
+    verb?: Verb;
+    /** Whether the route changes something: then pages of other origins are refused. */
+    changes?: boolean;
+    /** Whether it is open to everyone, without a token. */
+    open?: boolean;
+  }
+
+  interface FastifyRequest {
+    /** Set where tokens are asked for. */
+    token: Token | undefined;
+  }
+}
+
+/** Aborted when the client has gone away. */
+export function goneSignal(request: FastifyRequest): AbortSignal {
+  const gone = new AbortController();
+  request.raw.socket.once('close', () => gone.abort());
+  return gone.signal;
+}

@@ -1,0 +1,71 @@
+/**
+ * Pages of other origins, and names that are not ours: against a page that makes a browser talk to a server it should not
+ * reach (cross-site requests, DNS rebinding; RFC 6455, section 10.2).
+ */
+import type { IncomingHttpHeaders } from 'node:http';
+import { isIP } from 'node:net';
+import { RoteraError } from '../errors.js';
+
+export interface OriginOptions {
+  /** Whether the server listens on loopback only: then a Host must be a loopback name or one of those allowed. */
+  readonly loopback: boolean;
+  /** Further names, for proxies. */
+  readonly allowedHosts: readonly string[];
+  /** Origins whose pages may use the API; `*` for all. */
+  readonly corsOrigins: readonly string[];
+}
+
+/** Whether an address is one of this machine's own. */
+export const isLoopback = (host: string): boolean =>
+  host === 'localhost' ||
+  host.endsWith('.localhost') ||
+  host === '::1' ||
+  (isIP(host) === 4 && host.startsWith('127.'));
+
+/** `[::1]:8245` -> `::1`, `localhost:8245` -> `localhost`. */
+function nameOf(host: string): string {
+  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]/@\s]+))(?::\d{1,5})?$/.exec(host);
+  return (match?.[1] ?? match?.[2] ?? '').toLowerCase();
+}
+
+export class Origins {
+  constructor(readonly options: OriginOptions) {}
+
+  /** @throws `host_refused` unless there is exactly one Host and it is one of ours */
+  checkHost(rawHeaders: readonly string[]): void {
+    const hosts = rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1]?.toLowerCase() === 'host');
+    const name = nameOf(hosts[0] ?? '');
+    const { loopback, allowedHosts } = this.options;
+    if (hosts.length === 1 && name !== '' && (!loopback || isLoopback(name) || allowedHosts.includes(name))) return;
+    const text =
+      hosts.length === 1
+        ? `This server does not answer to the name ${JSON.stringify(hosts[0])}: allow it with --allowed-host.`
+        : 'A request has exactly one Host header.';
+    throw new RoteraError('host_refused', text);
+  }
+
+  /** Whether pages of this origin may use the API although it is not ours. */
+  allowsPage(origin: string | undefined): boolean {
+    const { corsOrigins } = this.options;
+    return origin !== undefined && (corsOrigins.includes(origin) || corsOrigins.includes('*'));
+  }
+
+  /** @throws `origin_refused` for a request that a page of another origin has made */
+  checkOrigin(headers: IncomingHttpHeaders): void {
+    const { origin, host } = headers;
+    if (this.allowsPage(origin)) return;
+    const foreign = origin !== undefined && hostOf(origin) !== host?.toLowerCase();
+    if (!foreign && headers['sec-fetch-site'] !== 'cross-site') return;
+    const text = `A page of ${origin ?? 'another site'} may not do this: allow its origin with --cors-origin.`;
+    throw new RoteraError('origin_refused', text);
+  }
+}
+
+function hostOf(origin: string): string | undefined {
+  try {
+    return new URL(origin).host;
+  } catch {
+    // `null`, as a sandboxed page sends: nobody's.
+    return undefined;
+  }
+}

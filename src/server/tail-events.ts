@@ -1,0 +1,72 @@
+/**
+ * A tail as server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
+ */
+import { once } from 'node:events';
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { FastifyReply } from 'fastify';
+import { isRoteraError } from '../errors.js';
+import { EVENT_STREAM_TYPE } from '../protocol/api.js';
+import type { Queue } from '../queue/queue.js';
+import type { ReadResult } from '../queue/read.js';
+import { queueHeaders } from './answers.js';
+import type { Context } from './context.js';
+import { messageTexts } from './messages.js';
+import { follow, type TailPlan } from './tail.js';
+
+/** A comment is sent after so long, so that proxies keep the connection and a dead one is noticed. */
+const HEARTBEAT_MS = 15_000;
+/** How long an EventSource waits before it connects again. */
+const RETRY_MS = 2000;
+/** A client that has not taken a piece within so long is cut. */
+const STALLED_MS = 60_000;
+
+/** Sends the head of the answer. Headers that hooks have set (CORS) go along. */
+export function startEvents(reply: FastifyReply, queue: Queue): void {
+  reply.raw.writeHead(200, {
+    ...(reply.getHeaders() as OutgoingHttpHeaders),
+    ...queueHeaders(queue),
+    'content-type': EVENT_STREAM_TYPE,
+    'cache-control': 'no-cache, no-transform',
+    'x-accel-buffering': 'no',
+    'x-content-type-options': 'nosniff',
+  });
+}
+
+/** Runs until the client goes away, the server stops or the queue ends. Never throws. */
+export async function tailOverEvents(response: ServerResponse, plan: TailPlan, context: Context): Promise<void> {
+  const { queue } = plan;
+  const gone = new AbortController();
+  response.on('close', () => gone.abort());
+  response.on('error', () => gone.abort());
+  const write = async (text: string): Promise<void> => {
+    if (!response.write(text)) {
+      await once(response, 'drain', { signal: AbortSignal.any([gone.signal, AbortSignal.timeout(STALLED_MS)]) });
+    }
+  };
+  const heartbeat = setInterval(() => response.write(':\n\n'), HEARTBEAT_MS);
+  try {
+    await write(`retry: ${RETRY_MS}\n\n`);
+    for await (const event of follow(plan, AbortSignal.any([gone.signal, context.stopping]))) {
+      if (event.type === 'gap') await write(`event: gap\ndata: ${JSON.stringify(event.gap)}\n\n`);
+      if (event.type === 'messages')
+        await write(context.tails.encoded(queue, 'sse', event.result, (result) => events(queue, result)));
+    }
+    if (context.stopping.aborted) await write('event: draining\ndata: {}\n\n');
+  } catch (error) {
+    // A refusal (the queue is gone) ends the stream: when the client comes back, it is told by a status.
+    if (!gone.signal.aborted && !isRoteraError(error))
+      context.log.warn({ err: error, queue: queue.name }, 'a tail was cut');
+    if (!isRoteraError(error)) response.destroy();
+  } finally {
+    clearInterval(heartbeat);
+    response.end();
+  }
+}
+
+function events(queue: Queue, result: ReadResult): string {
+  let text = '';
+  for (const slice of result.slices) {
+    for (const message of messageTexts(slice)) text += `id: ${queue.epoch}:${message.id}\ndata: ${message.text}\n\n`;
+  }
+  return text;
+}
