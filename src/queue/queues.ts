@@ -6,6 +6,7 @@ import { basename, join } from 'node:path';
 import { LRUCache } from 'lru-cache';
 import { messageOf, RoteraError } from '../errors.js';
 import type { Block } from './block.js';
+import { type DirectoryLock, lockDirectory } from './directory-lock.js';
 import { Queue, type QueueOptions } from './queue.js';
 import { DEFAULT_LIMITS, type Limits } from './retention.js';
 import { type BlockCache, createRotFile, RotFile } from './rot-file.js';
@@ -57,11 +58,13 @@ export class Queues {
   private constructor(
     readonly directory: string,
     readonly options: QueueOptions,
+    private readonly lock: DirectoryLock,
   ) {}
 
   /**
-   * Opens every rot file of a directory. One that cannot be opened is listed with its reason; the others are served.
-   * @throws `directory_unusable` when the directory is missing or not writable
+   * Opens every rot file of a directory, and keeps the directory to this process until `close()`. A file that cannot be
+   * opened is listed with its reason; the others are served.
+   * @throws `directory_unusable` when the directory is missing or not writable; `in_use` when another server has it
    */
   static open(directory: string, options: QueueOptions): Queues {
     try {
@@ -71,7 +74,7 @@ export class Queues {
       const text = `The directory ${directory} cannot be used: ${messageOf(cause)}. Make it (mkdir -p), or choose another with --dir.`;
       throw new RoteraError('directory_unusable', text, {}, { cause });
     }
-    const queues = new Queues(directory, options);
+    const queues = new Queues(directory, options, lockDirectory(directory));
     for (const file of readdirSync(directory).sort()) {
       const name = queueName(file);
       if (name !== undefined) queues.#openFile(name);
@@ -128,11 +131,12 @@ export class Queues {
     return { queue: this.get(name), created: true };
   }
 
-  /** Closes all queues: pushes that wait are finished first. */
+  /** Closes all queues and gives the directory back: pushes that wait are finished first. */
   async close(): Promise<void> {
     await Promise.allSettled(this.#creating.values());
     await Promise.all([...this.#open.values()].map((queue) => queue.close()));
     this.#open.clear();
+    this.lock.release();
   }
 
   #path(name: string): string {
