@@ -60,12 +60,12 @@ const text = (accepted: string): Parameter<string> => ({
   check: (value) => (isText(value) ? value : undefined),
 });
 
-const isWord = (value: unknown): value is string => isText(value) && /^[^\s,]+$/.test(value);
+const isWord = (value: unknown): value is string => isText(value) && /^[^, ]+$/.test(value);
 
 /** A list in the file, a flag that is given again, words separated by commas in the environment. */
 const list = (accepted: string): Parameter<readonly string[]> => ({
   accepted,
-  schema: { type: 'array', items: { type: 'string', pattern: '^[^\\s,]+$' } },
+  schema: { type: 'array', items: { type: 'string', pattern: '^[^, ]+$' } },
   check: (value) => {
     const words = typeof value === 'string' ? value.split(',') : value;
     return Array.isArray(words) && words.every(isWord) ? Object.freeze(words) : undefined;
