@@ -2,56 +2,180 @@
  * The server's composition root: configuration, queues, application, listen, signals. One of the two places that know of
  * process, environment and signals.
  */
-
-import type { Config } from './config.js';
-import { messageOf, RoteraError } from './errors.js';
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import type { Server as TlsServer } from 'node:tls';
+import { isDeepStrictEqual } from 'node:util';
+import type { FastifyInstance } from 'fastify';
+import { type Config, optionNames } from './config.js';
+import { ensureQueues } from './declared-queues.js';
+import { isRoteraError, messageOf, RoteraError } from './errors.js';
 import { Queues } from './queue/queues.js';
-import { buildApp } from './server/app.js';
+import type { Environment } from './read-config.js';
+import { Access, parseTokens, type Token } from './server/access.js';
+import { type AppOptions, buildApp } from './server/app.js';
+import { listen } from './server/listen.js';
+import { isLoopback } from './server/origins.js';
+import { inheritedDescriptors } from './systemd/descriptors.js';
+import { ServiceManager } from './systemd/notify.js';
 
 /** How long a stop may take before the process ends anyway. */
 const STOP_MS = 10_000;
+/** Exit code after a failed write: EX_SOFTWARE of sysexits.h. */
+const FAILED_WRITE = 70;
+/** After a failed write, what waits has so long to be answered; and leaving has so long before it is forced. */
+const ANSWER_MS = 500;
+const KILL_SECONDS = 5;
+/** Options that a reload puts into effect. The files of tokens and certificates are read again, too. */
+const RELOADED: readonly (keyof Config)[] = ['queues', 'logLevel'];
+
+export interface ServeContext {
+  readonly stdout: NodeJS.WritableStream;
+  readonly stderr: NodeJS.WritableStream;
+  readonly env: Environment;
+}
+
+/** A server that runs. */
+interface Server {
+  readonly config: Config;
+  readonly queues: Queues;
+  readonly access: Access;
+  readonly app: FastifyInstance;
+  readonly manager: ServiceManager;
+}
 
 /**
- * Serves until SIGINT or SIGTERM. Resolves when everything is closed. A second signal ends the process at once.
- * @throws `directory_unusable`, `bad_config` (the address cannot be used)
+ * Serves until SIGINT or SIGTERM. Resolves when everything is closed. A second signal ends the process at once. SIGHUP reads
+ * the configuration again: queues that are new in it are made, what needs a restart is said.
+ * @param load reads the configuration, at start and at every reload
+ * @throws `directory_unusable`, `in_use`, `bad_config`, `unreachable` (the address is not this machine's), `disk_full`
  */
-export async function serve(config: Config, out: NodeJS.WritableStream, err: NodeJS.WritableStream): Promise<void> {
-  const queues = await Queues.open(config.dir, { now: Date.now });
-  const app = await buildApp({ queues, logger: { level: config.logLevel, stream: err } });
-  const stopped = new Promise<void>((resolve, reject) => {
+export async function serve(load: () => Config, { stdout, stderr, env }: ServeContext): Promise<void> {
+  const config = load();
+  const { sockets, notify } = inheritedDescriptors(env, process.pid);
+  const access = new Access(readTokens(config));
+  const queues = await Queues.open(config.dir, { now: Date.now, onFailure: (error) => endAfterFailure(error, stderr) });
+  try {
+    await ensureQueues(queues, config.queues);
+    const app = await buildApp({
+      queues,
+      access,
+      ...networkOptions(config),
+      logger: { level: config.logLevel, stream: stderr },
+    });
+    const manager = new ServiceManager(env, process.pid, notify, (error) =>
+      app.log.warn({ err: error }, 'systemd cannot be told how the service stands'),
+    );
+    const server: Server = { config, queues, access, app, manager };
+    const stopped = untilSignal(server, load);
+    const address = await listen(app, { ...config, inherited: sockets });
+    greet(stdout, address, queues);
+    manager.ready(status(queues));
+    await stopped;
+  } finally {
+    await queues.close();
+  }
+}
+
+/** Resolves when a signal has come and the application is closed. */
+function untilSignal(server: Server, load: () => Config): Promise<void> {
+  return new Promise((resolve, reject) => {
     let stopping = false;
     const stop = (): void => {
       if (stopping) process.exit(130);
       stopping = true;
+      server.manager.stopping();
       setTimeout(() => process.exit(1), STOP_MS).unref();
-      app
-        .close()
-        .then(() => queues.close())
-        .then(resolve, reject);
+      server.app.close().then(resolve, reject);
     };
-    process.on('SIGINT', stop).on('SIGTERM', stop);
+    // A terminal that is closed takes its server along; anyone else who hangs up wants a reload.
+    const hangUp = (): void => {
+      if (process.stdout.isTTY) stop();
+      else if (!stopping) void reload(server, load);
+    };
+    process.on('SIGINT', stop).on('SIGTERM', stop).on('SIGHUP', hangUp);
   });
-  let address: string;
+}
+
+/** Reads the configuration again. With a bad one the server goes on as it was, and says so. */
+async function reload({ config, queues, access, app, manager }: Server, load: () => Config): Promise<void> {
+  manager.reloading();
   try {
-    address = await app.listen({ host: config.host, port: config.port });
+    const next = load();
+    await ensureQueues(queues, next.queues);
+    access.replace(readTokens(config));
+    const { tls } = networkOptions(config);
+    if (tls !== undefined) (app.server as unknown as TlsServer).setSecureContext(tls);
+    app.log.level = next.logLevel;
+    const changed = optionNames.filter((key) => !isDeepStrictEqual(next[key], config[key]));
+    const waiting = changed.filter((key) => !RELOADED.includes(key));
+    app.log.info('the configuration was read again');
+    if (waiting.length > 0) app.log.warn({ options: waiting }, 'changed options that need a restart to take effect');
   } catch (error) {
-    await queues.close();
-    throw explainListen(error, config);
+    const reason = isRoteraError(error) ? { code: error.code, reason: error.message } : { err: error };
+    app.log.error(reason, 'the configuration is not put into effect: the server goes on with the old one');
   }
+  manager.ready(status(queues));
+}
+
+/** The tokens that the configuration names. @throws `bad_config` */
+function readTokens({ tokensFile }: Config): Token[] | undefined {
+  return tokensFile === undefined ? undefined : parseTokens(readOption('tokens', tokensFile));
+}
+
+/** What the configuration says of the network. @throws `bad_config` when everyone on a network could do everything unasked */
+function networkOptions(config: Config): Pick<AppOptions, 'loopback' | 'allowedHosts' | 'corsOrigins' | 'tls'> {
+  const { host, socket, tokensFile, tlsCert, tlsKey, allowAnonymous, allowedHosts, corsOrigins } = config;
+  const loopback = socket !== undefined || isLoopback(host);
+  if (!loopback && tokensFile === undefined && !allowAnonymous) {
+    const text = `On ${host} everyone who reaches this machine could use every queue. Give --tokens FILE (make one with: rotera token), or --allow-anonymous if that is meant.`;
+    throw new RoteraError('bad_config', text, { option: 'host', value: host });
+  }
+  if (tlsCert === undefined || tlsKey === undefined) return { loopback, allowedHosts, corsOrigins };
+  const tls = { cert: readOption('tls-cert', tlsCert), key: readOption('tls-key', tlsKey) };
+  return { loopback, allowedHosts, corsOrigins, tls };
+}
+
+function readOption(option: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new RoteraError(
+      'bad_config',
+      `--${option} ${path} cannot be read: ${messageOf(cause)}.`,
+      { option },
+      { cause },
+    );
+  }
+}
+
+/**
+ * A write has failed: LMDB's state in this process can no longer be trusted. What waits is answered, then the process ends
+ * with {@link FAILED_WRITE}, to be started again by its supervisor.
+ */
+function endAfterFailure(error: RoteraError, stderr: NodeJS.WritableStream): void {
+  stderr.write(
+    `${JSON.stringify({ level: 60, time: Date.now(), msg: 'a write failed; the server ends', code: error.code, reason: error.message })}\n`,
+  );
+  // Leaving runs LMDB's own clean-up, which can block for ever: then somebody else must end it.
+  const killer = spawn('/bin/sh', ['-c', `sleep ${KILL_SECONDS}; kill -9 ${process.pid}`], {
+    detached: true,
+    stdio: 'ignore',
+  });
+  killer.on('error', () => undefined).unref();
+  setTimeout(() => process.exit(FAILED_WRITE), ANSWER_MS);
+}
+
+function greet(out: NodeJS.WritableStream, address: string, queues: Queues): void {
   const names = queues.all.map(({ name }) => name);
   out.write(`rotera listens on ${address}\n`);
   out.write(`  directory  ${queues.directory}\n`);
   out.write(`  queues     ${names.join(' ') || `none yet; make one: curl -X PUT ${address}/queues/NAME`}\n`);
   for (const { queue, reason } of queues.unreadable) out.write(`  unreadable ${queue}: ${reason.message}\n`);
-  await stopped;
 }
 
-function explainListen(cause: unknown, { host, port }: Config): unknown {
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-  if (code === 'EADDRINUSE') {
-    const text = `Port ${port} on ${host} is in use already. Stop what listens there, or choose another with --port.`;
-    return new RoteraError('bad_config', text, {}, { cause });
-  }
-  if (code === undefined) return cause;
-  return new RoteraError('bad_config', `Cannot listen on ${host}:${port}: ${messageOf(cause)}.`, {}, { cause });
+/** One line for `systemctl status`. */
+function status({ all, unreadable }: Queues): string {
+  const names = unreadable.map(({ queue }) => queue).join(' ');
+  return `Serving ${all.length} queues${names && `; unreadable: ${names}`}`;
 }

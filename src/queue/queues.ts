@@ -6,6 +6,7 @@ import { basename, join } from 'node:path';
 import { isRoteraError, messageOf, RoteraError } from '../errors.js';
 import { newBlockCache } from './block-store.js';
 import { createRotFile } from './create.js';
+import { type DirectoryLock, lockDirectory } from './directory-lock.js';
 import { markFailed, tryAgain } from './failed-mark.js';
 import { Queue, type QueueOptions } from './queue.js';
 import { DEFAULT_LIMITS, type Limits } from './retention.js';
@@ -69,14 +70,16 @@ export class Queues {
   private constructor(
     readonly directory: string,
     readonly options: QueuesOptions,
+    private readonly lock: DirectoryLock,
   ) {
     const { pollMs = POLL_MS } = options;
     if (pollMs > 0) this.#poll = setInterval(() => void this.rescan(), pollMs).unref();
   }
 
   /**
-   * Opens every rot file of a directory. One that cannot be opened is listed with its reason; the others are served.
-   * @throws `directory_unusable` when the directory is missing or not writable
+   * Opens every rot file of a directory, and keeps the directory to this process until `close()`. A file that cannot be
+   * opened is listed with its reason; the others are served.
+   * @throws `directory_unusable` when the directory is missing or not writable; `in_use` when another server has it
    */
   static async open(directory: string, options: QueuesOptions): Promise<Queues> {
     try {
@@ -86,7 +89,7 @@ export class Queues {
       const text = `The directory ${directory} cannot be used: ${messageOf(cause)}. Make it (mkdir -p), or choose another with --dir.`;
       throw new RoteraError('directory_unusable', text, {}, { cause });
     }
-    const queues = new Queues(directory, options);
+    const queues = new Queues(directory, options, lockDirectory(directory));
     await queues.rescan();
     return queues;
   }
@@ -154,7 +157,7 @@ export class Queues {
     await this.#scanning;
   }
 
-  /** Closes all queues: writes that wait are finished first. */
+  /** Closes all queues and gives the directory back: pushes that wait are finished first. */
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#poll);
@@ -162,6 +165,7 @@ export class Queues {
     await Promise.allSettled(this.#creating.values());
     await Promise.all([...this.#open.values()].map((queue) => queue.close()));
     this.#open.clear();
+    this.lock.release();
   }
 
   #path(name: string): string {

@@ -61,9 +61,14 @@ function parseToken([hash = '', name = '', verbs = '', queues = '', ...rest]: re
 
 /** Knows the tokens. Without any, everyone who can connect may do all. */
 export class Access {
-  readonly #tokens: ReadonlyMap<string, Token> | undefined;
+  #tokens: ReadonlyMap<string, Token> | undefined;
 
   constructor(tokens?: readonly Token[]) {
+    this.replace(tokens);
+  }
+
+  /** From now on, these tokens count and no others. What is open already stays open. */
+  replace(tokens: readonly Token[] | undefined): void {
     this.#tokens = tokens === undefined ? undefined : new Map(tokens.map((token) => [token.hash, token]));
   }
 

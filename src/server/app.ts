@@ -8,7 +8,7 @@ import fastify, { type FastifyError, type FastifyInstance, type FastifyServerOpt
 import { RoteraError } from '../errors.js';
 import { MAX_PUSH_BYTES } from '../protocol/api.js';
 import type { Queues } from '../queue/queues.js';
-import { Access, allows, type Token } from './access.js';
+import { Access, allows } from './access.js';
 import { EXPOSED_HEADERS, setQueueHeaders } from './answers.js';
 import type { Context } from './context.js';
 import { addOpsRoutes } from './ops-routes.js';
@@ -43,8 +43,8 @@ export interface AppOptions {
   readonly now?: () => number;
   /** As pino takes it; false for no log. */
   readonly logger?: FastifyServerOptions['logger'];
-  /** Without any, everyone who can connect may do all. */
-  readonly tokens?: readonly Token[];
+  /** Who may do what; without it, everyone who can connect may do all. */
+  readonly access?: Access;
   /** Whether it will listen on loopback only: then the Host must be a loopback name. */
   readonly loopback?: boolean;
   readonly allowedHosts?: readonly string[];
@@ -87,7 +87,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const context: Context = {
     queues,
     tails: new Tails(limits),
-    access: new Access(options.tokens),
+    access: options.access ?? new Access(),
     origins: new Origins({
       loopback: options.loopback ?? true,
       allowedHosts: options.allowedHosts ?? [],

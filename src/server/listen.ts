@@ -1,0 +1,71 @@
+/**
+ * Where the application listens: on a socket that systemd holds, on a Unix socket, or on an address and port.
+ */
+import { lstatSync, unlinkSync } from 'node:fs';
+import { connect } from 'node:net';
+import type { FastifyInstance, FastifyListenOptions } from 'fastify';
+import { messageOf, RoteraError } from '../errors.js';
+
+export interface ListenOptions {
+  readonly host: string;
+  /** 0 lets the system choose one. */
+  readonly port: number;
+  /** Path of a Unix socket; comes before host and port. */
+  readonly socket?: string;
+  /** Descriptors of listening sockets that were inherited; they come before all else. At most one. */
+  readonly inherited: readonly number[];
+}
+
+/**
+ * Begins to listen, and resolves to the address, as a URL or a path.
+ * @throws `in_use` when another listens there; `unreachable` when the address is not this machine's, or not yet;
+ * `bad_config` for the rest
+ */
+export async function listen(app: FastifyInstance, options: ListenOptions): Promise<string> {
+  const { host, port, socket, inherited } = options;
+  if (inherited.length > 1) {
+    throw new RoteraError('bad_config', 'More than one socket was passed on: one ListenStream= is accepted.');
+  }
+  const [fd] = inherited;
+  try {
+    // fastify takes a missing host for localhost, and then opens a second socket.
+    if (fd !== undefined) return await app.listen({ host, fd } as FastifyListenOptions);
+    if (socket === undefined) return await app.listen({ host, port });
+    await removeStale(socket);
+    await app.listen({ path: socket });
+    return socket;
+  } catch (error) {
+    throw explain(error, fd === undefined ? (socket ?? `${host}:${port}`) : `descriptor ${fd}`);
+  }
+}
+
+/** Removes the Unix socket of a server that was killed: one on which nobody answers. */
+async function removeStale(path: string): Promise<void> {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return;
+  const code = await new Promise<string | undefined>((resolve) => {
+    const probe = connect(path, () => {
+      probe.destroy();
+      resolve(undefined);
+    });
+    probe.on('error', (error: NodeJS.ErrnoException) => resolve(error.code));
+  });
+  if (code === 'ECONNREFUSED') unlinkSync(path);
+}
+
+const ADVICE: Readonly<Record<string, { code: 'in_use' | 'unreachable'; text: string }>> = {
+  EADDRINUSE: {
+    code: 'in_use',
+    text: 'something listens there already. Stop it, or choose another port with --port',
+  },
+  EADDRNOTAVAIL: {
+    code: 'unreachable',
+    text: 'this machine does not have that address, or not yet. Choose another with --host',
+  },
+};
+
+function explain(cause: unknown, place: string): unknown {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : undefined;
+  if (code === undefined) return cause;
+  const advice = ADVICE[code] ?? { code: 'bad_config' as const, text: messageOf(cause) };
+  return new RoteraError(advice.code, `Cannot listen on ${place}: ${advice.text}.`, {}, { cause });
+}
