@@ -20,6 +20,9 @@ import { addReadRoutes } from './read-routes.js';
 import { Tails } from './tail.js';
 import { addTailRoutes } from './tail-routes.js';
 
+/** How long a connection may take for what it is in the middle of when the server stops; then it is cut. */
+const STOP_GRACE_MS = 5000;
+
 /** What every route group gets. */
 export interface Context {
   readonly queues: Queues;
@@ -40,7 +43,10 @@ export interface AppOptions {
   readonly logger?: { level: string; stream?: NodeJS.WritableStream } | false;
 }
 
-/** An application that has not begun to listen. `close()` tells the tails, then closes every connection. */
+/**
+ * An application that has not begun to listen. `close()` tells the tails, finishes the requests that are under way, refuses
+ * new ones with `draining`, and cuts what is left after {@link STOP_GRACE_MS}.
+ */
 export async function buildApp({ queues, logger = false }: AppOptions): Promise<FastifyInstance> {
   const app = fastify({
     logger,
@@ -48,16 +54,26 @@ export async function buildApp({ queues, logger = false }: AppOptions): Promise<
     bodyLimit: MAX_PUSH_BYTES,
     // A queue name in an URL may have every character escaped.
     routerOptions: { maxParamLength: 400 },
-    forceCloseConnections: true,
+    forceCloseConnections: 'idle',
+    // Refused below, in our own form.
+    return503OnClosing: false,
     clientErrorHandler: refuseMalformed,
   });
   const stop = new AbortController();
-  app.addHook('preClose', async () => stop.abort());
+  app.addHook('preClose', async () => {
+    stop.abort();
+    setTimeout(() => cutConnections(app), STOP_GRACE_MS).unref();
+  });
+  app.addHook('onRequest', async () => {
+    if (stop.signal.aborted) throw new RoteraError('draining', 'The server is stopping. Try again in a moment.');
+  });
 
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.addHook('onSend', async (_request, reply) => {
     reply.header('x-content-type-options', 'nosniff');
+    // A connection that outlived its last answer would keep a stopping server alive.
+    if (stop.signal.aborted) reply.header('connection', 'close');
   });
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const known = toRoteraError(error);
@@ -91,6 +107,11 @@ export async function buildApp({ queues, logger = false }: AppOptions): Promise<
   addReadRoutes(app, context);
   addTailRoutes(app, context);
   return app;
+}
+
+function cutConnections(app: FastifyInstance): void {
+  app.server.closeAllConnections();
+  for (const socket of app.websocketServer.clients) socket.terminate();
 }
 
 /** Every route of the application, as it is added: what a request to a known path with another method is told. */

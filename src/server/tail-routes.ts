@@ -123,6 +123,8 @@ export function addTailRoutes(app: FastifyInstance, context: Context): void {
         'content-type': EVENT_STREAM_TYPE,
         'cache-control': 'no-cache, no-transform',
         'x-accel-buffering': 'no',
+        // The stream ends with its connection: kept alive, it would hold up a server that stops.
+        connection: 'close',
         'x-content-type-options': 'nosniff',
         'rotera-epoch': queue.epoch,
         'rotera-oldest': queue.oldest,
