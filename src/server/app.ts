@@ -10,7 +10,7 @@ import fastify, {
   type FastifyReply,
   LogController,
 } from 'fastify';
-import { isRoteraError, messageOf, RoteraError } from '../errors.js';
+import { isRoteraError, RoteraError } from '../errors.js';
 import { MAX_PUSH_BYTES } from '../protocol/api.js';
 import { PROBLEM_TYPE, problemOf } from '../protocol/problem.js';
 import type { Queues } from '../queue/queues.js';
@@ -22,6 +22,9 @@ import { addTailRoutes } from './tail-routes.js';
 
 /** How long a connection may take for what it is in the middle of when the server stops; then it is cut. */
 const STOP_GRACE_MS = 5000;
+
+/** On every answer: a browser must not guess that a message is a script. */
+const NO_SNIFF = ['x-content-type-options', 'nosniff'] as const;
 
 /** What every route group gets. */
 export interface Context {
@@ -58,6 +61,8 @@ export async function buildApp({ queues, logger = false }: AppOptions): Promise<
     // Refused below, in our own form.
     return503OnClosing: false,
     clientErrorHandler: refuseMalformed,
+    // What the router refuses before any hook or handler of ours is called.
+    frameworkErrors: (error, _request, reply) => sendProblem(reply.header(...NO_SNIFF), toRoteraError(error)),
   });
   const stop = new AbortController();
   app.addHook('preClose', async () => {
@@ -71,7 +76,7 @@ export async function buildApp({ queues, logger = false }: AppOptions): Promise<
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.addHook('onSend', async (_request, reply) => {
-    reply.header('x-content-type-options', 'nosniff');
+    reply.header(...NO_SNIFF);
     // A connection that outlived its last answer would keep a stopping server alive.
     if (stop.signal.aborted) reply.header('connection', 'close');
   });
@@ -133,7 +138,8 @@ function toRoteraError(error: FastifyError): RoteraError {
     return new RoteraError('push_too_large', text, { maxPushBytes: MAX_PUSH_BYTES }, options);
   }
   if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
-    return new RoteraError('bad_parameter', messageOf(error), {}, options);
+    const text = 'This request is not well formed: an escape in its URL, a name that is too long, or a header.';
+    return new RoteraError('bad_parameter', text, {}, options);
   }
   return new RoteraError('internal', 'Something went wrong here; the log of the server says what.', {}, options);
 }
@@ -153,6 +159,6 @@ function refuseMalformed(error: Error & { code?: string }, socket: Socket): void
   const problem = problemOf(new RoteraError('bad_parameter', 'This is not a well-formed HTTP request.'));
   const body = JSON.stringify(problem);
   socket.end(
-    `HTTP/1.1 400 Bad Request\r\nContent-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    `HTTP/1.1 400 Bad Request\r\nContent-Type: ${PROBLEM_TYPE}\r\n${NO_SNIFF.join(': ')}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
 }
