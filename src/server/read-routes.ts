@@ -1,7 +1,7 @@
 /**
  * Read: `GET /queues/{queue}/messages`.
  */
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { RoteraError } from '../errors.js';
 import type { From } from '../from.js';
 import {
@@ -35,10 +35,11 @@ async function readOrWait(
   return later.gap === null ? { ...later, gap: result.gap } : later;
 }
 
-/** Aborted when the client has gone away. */
-function goneSignal(request: FastifyRequest): AbortSignal {
+/** Aborted when the answer is complete or the client has gone away. */
+function goneSignal(reply: FastifyReply): AbortSignal {
   const gone = new AbortController();
-  request.raw.socket.once('close', () => gone.abort());
+  // Of the response, not of its socket: a connection that is kept alive would collect a listener for every read.
+  reply.raw.once('close', () => gone.abort());
   return gone.signal;
 }
 
@@ -62,7 +63,7 @@ export function addReadRoutes(app: FastifyInstance, { queues, stopping }: Contex
       limit: limit ?? DEFAULT_READ_LIMIT,
       maxBytes: maxBytes ?? DEFAULT_READ_BYTES,
     };
-    const signal = AbortSignal.any([stopping, goneSignal(request)]);
+    const signal = AbortSignal.any([stopping, goneSignal(reply)]);
     const result = await readOrWait(queue, options, wait ?? 0, signal);
     setQueueHeaders(reply, queue).header('cache-control', 'no-store').type(type);
     if (type === JSON_TYPE) return reply.send(readText(queue.name, result));

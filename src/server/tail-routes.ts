@@ -115,6 +115,8 @@ export function addTailRoutes(app: FastifyInstance, context: Context): void {
   app.route<QueueRoute>({
     method: 'GET',
     url: '/queues/:queue/tail',
+    // A stream without a body has no end that anybody would see.
+    exposeHeadRoute: false,
     preValidation: check,
     handler: (request, reply) => {
       const { queue, from } = wanted.get(request) as { queue: Queue; from: From };
