@@ -23,6 +23,9 @@ import { addTailRoutes } from './tail-routes.js';
 /** How long a connection may take for what it is in the middle of when the server stops; then it is cut. */
 const STOP_GRACE_MS = 5000;
 
+/** RFC 9110, section 8.3.1, as far as fastify would refuse anything else. */
+const MEDIA_TYPE = /^\s*[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(;|$)/;
+
 /** On every answer: a browser must not guess that a message is a script. */
 const NO_SNIFF = ['x-content-type-options', 'nosniff'] as const;
 
@@ -74,6 +77,10 @@ export async function buildApp({ queues, logger = false }: AppOptions): Promise<
   });
 
   app.removeAllContentTypeParsers();
+  // A push takes a body of any type, and one that is not even a media type as a body of none.
+  app.addHook('onRequest', async ({ raw }) => {
+    if (!MEDIA_TYPE.test(raw.headers['content-type'] ?? '')) delete raw.headers['content-type'];
+  });
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.addHook('onSend', async (_request, reply) => {
     reply.header(...NO_SNIFF);
