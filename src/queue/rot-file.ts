@@ -14,7 +14,17 @@
  * A push is acknowledged when `batch()` has resolved: meta page written and synced.
  */
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, linkSync, openSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { type FileHandle, open as openFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { type Database, open as openEnvironment, type RootDatabase } from 'lmdb';
@@ -166,8 +176,12 @@ export async function createRotFile(path: string, limits: Limits, now: number): 
   const temporary = join(directory, `.${basename(path)}.tmp-${randomBytes(6).toString('hex')}`);
   const limit = fileLimit(limits);
   try {
+    // Asked first: finding out by writing would fill the disk for everybody else meanwhile.
+    const { bavail, bsize } = statfsSync(directory);
+    if (limits.reserve && limit > bavail * bsize) throw diskFull(undefined, limit);
     writeFileSync(`${temporary}-lock`, Buffer.alloc(LOCK_FILE_BYTES), { mode: 0o640 });
-    const env = openLmdb(temporary, limit);
+    // Not as large as the file may become: a map that is larger than the address space ends the process.
+    const env = openLmdb(temporary, MIB);
     const meta = openMeta(env);
     openBlocks(env);
     const config: Config = {
@@ -195,6 +209,7 @@ export async function createRotFile(path: string, limits: Limits, now: number): 
     linkSync(temporary, path);
     syncDirectory(directory);
   } catch (cause) {
+    if (cause instanceof RoteraError) throw cause;
     if (isNoSpace(cause)) throw diskFull(cause, limits.reserve ? limit : 8 * PAGE_BYTES);
     if (cause instanceof Error && 'code' in cause) {
       if (cause.code === 'EEXIST') throw new RoteraError('file_exists', 'This file exists already.', {}, { cause });
