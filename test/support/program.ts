@@ -15,6 +15,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string | Uint8Array;
   readonly program?: string;
+  /** No file it writes may grow beyond this, so that a test of a full disk can never fill one. */
+  readonly maxFileKib?: number;
 }
 
 export interface Ran {
@@ -29,8 +31,13 @@ function environment(extra: RunOptions['env'] = {}): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(inherited), NO_COLOR: '1', ...extra };
 }
 
-export function start(words: readonly string[], { cwd, env, program = ROTERA }: RunOptions = {}): ChildProcess {
-  return spawn(process.execPath, [program, ...words], { cwd, env: environment(env), stdio: 'pipe' });
+export function start(words: readonly string[], options: RunOptions = {}): ChildProcess {
+  const { cwd, env, program = ROTERA, maxFileKib } = options;
+  const command = [process.execPath, program, ...words];
+  // A shell counts in blocks of 512 bytes.
+  if (maxFileKib !== undefined) command.unshift('sh', '-c', `ulimit -f ${maxFileKib * 2} && exec "$@"`, 'sh');
+  const [file, ...args] = command as [string, ...string[]];
+  return spawn(file, args, { cwd, env: environment(env), stdio: 'pipe' });
 }
 
 /** Everything a stream says until it ends. */
