@@ -17,11 +17,9 @@ import type { Queues } from '../queue/queues.js';
 import { addPushRoutes } from './push-routes.js';
 import { addQueueRoutes } from './queue-routes.js';
 import { addReadRoutes } from './read-routes.js';
+import { stopGracefully } from './stop.js';
 import { Tails } from './tail.js';
 import { addTailRoutes } from './tail-routes.js';
-
-/** How long a connection may take for what it is in the middle of when the server stops; then it is cut. */
-const STOP_GRACE_MS = 5000;
 
 /** RFC 9110, section 8.3.1, as far as fastify would refuse anything else. */
 const MEDIA_TYPE = /^\s*[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(;|$)/;
@@ -51,7 +49,7 @@ export interface AppOptions {
 
 /**
  * An application that has not begun to listen. `close()` tells the tails, finishes the requests that are under way, refuses
- * new ones with `draining`, and cuts what is left after {@link STOP_GRACE_MS}.
+ * new ones with `draining`, and cuts what is left a few seconds later.
  */
 export async function buildApp({ queues, logger = false }: AppOptions): Promise<FastifyInstance> {
   const app = fastify({
@@ -67,14 +65,7 @@ export async function buildApp({ queues, logger = false }: AppOptions): Promise<
     // What the router refuses before any hook or handler of ours is called.
     frameworkErrors: (error, _request, reply) => sendProblem(reply.header(...NO_SNIFF), toRoteraError(error)),
   });
-  const stop = new AbortController();
-  app.addHook('preClose', async () => {
-    stop.abort();
-    setTimeout(() => cutConnections(app), STOP_GRACE_MS).unref();
-  });
-  app.addHook('onRequest', async () => {
-    if (stop.signal.aborted) throw new RoteraError('draining', 'The server is stopping. Try again in a moment.');
-  });
+  const stopping = stopGracefully(app);
 
   app.removeAllContentTypeParsers();
   // A push takes a body of any type, and one that is not even a media type as a body of none.
@@ -84,8 +75,6 @@ export async function buildApp({ queues, logger = false }: AppOptions): Promise<
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.addHook('onSend', async (_request, reply) => {
     reply.header(...NO_SNIFF);
-    // A connection that outlived its last answer would keep a stopping server alive.
-    if (stop.signal.aborted) reply.header('connection', 'close');
   });
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const known = toRoteraError(error);
@@ -113,17 +102,12 @@ export async function buildApp({ queues, logger = false }: AppOptions): Promise<
       socket.terminate();
     },
   });
-  const context: Context = { queues, tails: new Tails(), stopping: stop.signal, log: app.log };
+  const context: Context = { queues, tails: new Tails(), stopping, log: app.log };
   addQueueRoutes(app, context);
   addPushRoutes(app, context);
   addReadRoutes(app, context);
   addTailRoutes(app, context);
   return app;
-}
-
-function cutConnections(app: FastifyInstance): void {
-  app.server.closeAllConnections();
-  for (const socket of app.websocketServer.clients) socket.terminate();
 }
 
 /** Every route of the application, as it is added: what a request to a known path with another method is told. */
