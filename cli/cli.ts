@@ -39,14 +39,25 @@ export function buildCli({ stdout, env }: Pick<BaseContext, 'stdout' | 'env'>): 
   return cli;
 }
 
-/** The words of the Haskell rotera: `rotera --create -s FILE`. */
-const withoutOldWords = (args: readonly string[]): string[] =>
-  args.map((word, i) => (i === 0 && word === '--create' ? 'create' : word));
+/**
+ * The words as clipanion takes them: `--create`, as in the Haskell rotera, is `create`; and a negative number behind an option
+ * is its value (`--from -10`), which clipanion takes for an option.
+ */
+function normalize(args: readonly string[]): string[] {
+  const words: string[] = [];
+  for (const word of args) {
+    const previous = words.at(-1);
+    if (words.length === 0 && word === '--create') words.push('create');
+    else if (/^-\d+$/.test(word) && previous?.startsWith('--')) words.splice(-1, 1, `${previous}=${word}`);
+    else words.push(word);
+  }
+  return words;
+}
 
 /** Runs one command line. Resolves to its exit code: nothing is thrown. */
 export async function runCli(args: readonly string[], context: BaseContext): Promise<number> {
   const cli = buildCli(context);
-  const words = withoutOldWords(args);
+  const words = normalize(args);
   try {
     // clipanion would print a command line that it does not understand on standard output.
     return await cli.run(cli.process(words.length === 0 ? ['--help'] : words, context), context);

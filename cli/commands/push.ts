@@ -1,8 +1,8 @@
 import { createReadStream, statSync } from 'node:fs';
 import { SingleBar } from 'cli-progress';
 import { Command, Option } from 'clipanion';
-import { batchOfLines } from '../../src/batch.js';
-import { messageOf, RoteraError } from '../../src/errors.js';
+import { type Batch, batchOfLines, cutBatch } from '../../src/batch.js';
+import { isRoteraError, messageOf, RoteraError } from '../../src/errors.js';
 import { ClientCommand } from '../command.js';
 import { lineChunks } from '../lines.js';
 import { bytesText, countText } from '../render.js';
@@ -27,6 +27,8 @@ export class PushCommand extends ClientCommand {
 
   protected async run(): Promise<void> {
     const { client, queue } = this;
+    // A push is all or nothing, so it must fit into the queue.
+    const limits = await client.stat(queue);
     const progress = this.#progress();
     let messages = 0;
     let next: number | null | undefined;
@@ -34,8 +36,7 @@ export class PushCommand extends ClientCommand {
       for (const input of this.files.length > 0 ? this.files : ['-']) {
         for await (const lines of lineChunks(this.#open(input))) {
           const size = lines.length;
-          const batch = tryBatch(lines);
-          if (batch !== undefined) {
+          for (const batch of batches(lines, limits)) {
             const pushed = await client.push(queue, batch);
             messages += batch.count;
             next = pushed.next;
@@ -81,13 +82,12 @@ export class PushCommand extends ClientCommand {
   }
 }
 
-/** A piece that holds only blank lines is no batch. */
-function tryBatch(lines: Uint8Array): ReturnType<typeof batchOfLines> | undefined {
+/** A piece as pushes that the queue takes; one that holds only blank lines is none. */
+function* batches(lines: Uint8Array, limits: { maxMessages: number; maxBytes: number }): Generator<Batch> {
   try {
-    return batchOfLines(lines);
+    yield* cutBatch(batchOfLines(lines), limits.maxMessages, limits.maxBytes);
   } catch (error) {
-    if (error instanceof RoteraError && error.code === 'empty_batch') return undefined;
-    throw error;
+    if (!isRoteraError(error, 'empty_batch')) throw error;
   }
 }
 

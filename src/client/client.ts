@@ -110,8 +110,8 @@ export class RoteraClient {
     request: { readonly from?: string | number } = {},
     signal?: AbortSignal,
   ): AsyncGenerator<TailFrame> {
-    // The server says before the upgrade why it refuses, but a WebSocket does not show it: a stat does.
-    await this.stat(queue);
+    // The server says before the upgrade why it refuses, but a WebSocket does not show it: a read from there does.
+    await this.read(queue, { from: request.from ?? 'next', limit: 1 });
     const url = new URL(this.#path(queue, '/tail', request), this.#url);
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     const Socket = globalThis.WebSocket ?? ((await import('ws')).WebSocket as unknown as typeof WebSocket);

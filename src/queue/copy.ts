@@ -4,7 +4,7 @@
  * The source is read in pieces, each under a snapshot of its own that is let go at once, so that a large copy never keeps the
  * server from using its free pages again. What rotates away meanwhile is left out, as it is in the source.
  */
-import { renameSync, rmSync, statSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { BLOCK_HEADER_BYTES, readBlockHeader } from './block.js';
 import { keyFirst } from './block-store.js';
@@ -64,7 +64,7 @@ export async function resizeRotFile(path: string, limits: Partial<Limits>): Prom
 
 async function withSource<T>(path: string, use: (source: Environment) => Promise<T>): Promise<T> {
   probe(path);
-  const source = Environment.open(path, { mapBytes: statSync(path).size, readOnly: true });
+  const source = Environment.open(path, { readOnly: true });
   try {
     return await use(source);
   } finally {
@@ -77,8 +77,8 @@ async function copyInto(source: Environment, config: FileConfig, path: string): 
   let state: FileState | undefined;
   await makeFile(path, limits.reserve ? limit : null, async (temporary) => {
     // `resize` keeps the life of the queue, so its copy is at home; a snapshot is not.
-    await fillFile(temporary, limit, { ...rest, limits, limit }, []);
-    const target = Environment.open(temporary, { mapBytes: limit });
+    await fillFile(temporary, { ...rest, limits, limit }, []);
+    const target = Environment.open(temporary);
     try {
       if (home === null) await target.commit([{ table: 'meta', key: CONFIG_KEY, value: encodeJson(config) }]);
       state = await copyMessages(source, target, limits, limit);

@@ -2,7 +2,7 @@
  * Makes rot files.
  */
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, linkSync, openSync, rmSync } from 'node:fs';
+import { closeSync, fsyncSync, linkSync, openSync, rmSync, statfsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { RoteraError } from '../errors.js';
@@ -65,14 +65,23 @@ function explain(cause: unknown, bytes: number): unknown {
   return new RoteraError('directory_unusable', text, {}, { cause });
 }
 
+/** @throws `disk_full` when the filesystem has not so many bytes to give; a directory that is not there is said later */
+function checkSpace(directory: string, bytes: number): void {
+  try {
+    const { bavail, bsize } = statfsSync(directory);
+    if (bytes > bavail * bsize) throw diskFull(undefined, bytes);
+  } catch (error) {
+    if (error instanceof RoteraError) throw error;
+  }
+}
+
 /** Fills a new file with its first entries. The temporary file's place is the final one's: a link keeps the inode. */
 export async function fillFile(
   path: string,
-  mapBytes: number,
   config: Omit<FileConfig, 'home'>,
   entries: readonly Entry[],
 ): Promise<void> {
-  const environment = Environment.open(path, { mapBytes });
+  const environment = Environment.open(path);
   try {
     const first: Entry = { table: 'meta', key: CONFIG_KEY, value: encodeJson({ ...config, home: homeOf(path) }) };
     await environment.commit([first, ...entries]);
@@ -89,10 +98,12 @@ export async function fillFile(
  */
 export async function createRotFile(path: string, limits: Limits, now: number): Promise<void> {
   const limit = fileLimit(limits);
+  // Asked first: finding out by writing would fill the disk for everybody else meanwhile.
+  if (limits.reserve) checkSpace(dirname(path), limit);
   const config = { format: FILE_FORMAT, epoch: newEpoch(), createdAt: now, limits, limit };
   const rotated = { byCount: 0, byBytes: 0, byAge: 0, byRoom: 0 };
   const state: FileState = { oldest: 0, next: 0, position: 0, time: now, rotated };
   await makeFile(path, limits.reserve ? limit : null, (temporary) =>
-    fillFile(temporary, limit, config, [{ table: 'meta', key: STATE_KEY, value: encodeJson(state) }]),
+    fillFile(temporary, config, [{ table: 'meta', key: STATE_KEY, value: encodeJson(state) }]),
   );
 }

@@ -9,7 +9,7 @@
  * - The map is enlarged silently when it fills: `mapSize` is no limit (see room.ts).
  * - After a failed meta write every later write hangs: hence the deadline, and no second try in the same process.
  */
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { messageOf, RoteraError } from '../errors.js';
 import { PAGE_BYTES } from './room.js';
@@ -37,10 +37,14 @@ export interface KeyRange {
 }
 
 export interface EnvironmentOptions {
-  /** Address space to map: at least the size that the file will ever have. */
-  readonly mapBytes: number;
   readonly readOnly?: boolean;
 }
+
+/**
+ * Address space to map for a file of so many bytes: lmdb keeps the old map each time it has to enlarge one, so there is room to
+ * grow; and it ends the process when it gets none, so it is not as much as the file may ever have.
+ */
+const mapBytes = (bytes: number): number => Math.ceil(Math.max(bytes * 1.25, 1024 ** 3) / 65_536) * 65_536;
 
 /** An open environment. */
 export class Environment {
@@ -60,7 +64,7 @@ export class Environment {
   }
 
   /** Opens a file that was probed, or makes a new one. @throws what lmdb throws */
-  static open(path: string, { mapBytes, readOnly = false }: EnvironmentOptions): Environment {
+  static open(path: string, { readOnly = false }: EnvironmentOptions = {}): Environment {
     const lockFile = `${path}-lock`;
     if (!existsSync(lockFile)) writeFileSync(lockFile, Buffer.alloc(LOCK_FILE_BYTES), { mode: 0o640 });
     const options = {
@@ -72,7 +76,7 @@ export class Environment {
       eventTurnBatching: false,
       safeRestore: true,
       pageSize: PAGE_BYTES,
-      mapSize: Math.ceil(mapBytes / 65_536) * 65_536,
+      mapSize: mapBytes(statSync(path, { throwIfNoEntry: false })?.size ?? 0),
       maxReaders: 126,
       maxDbs: 8,
       permissionsMode: 0o640,

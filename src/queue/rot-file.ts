@@ -103,8 +103,7 @@ export class RotFile {
     probe(path);
     let environment: Environment | undefined;
     try {
-      const mapBytes = Math.max(statSync(path).size, 1024 * 1024);
-      environment = Environment.open(path, { mapBytes, readOnly: options.readOnly !== undefined });
+      environment = Environment.open(path, { readOnly: options.readOnly !== undefined });
       const file = new RotFile(path, environment, options);
       if (options.readOnly === undefined) await file.#settleIn();
       return file;

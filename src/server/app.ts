@@ -13,13 +13,17 @@ import { EXPOSED_HEADERS, setQueueHeaders } from './answers.js';
 import type { Context } from './context.js';
 import { addOpsRoutes } from './ops-routes.js';
 import { Origins } from './origins.js';
-import { refuseMalformed, sendProblem, toRoteraError } from './problems.js';
+import { NO_SNIFF, refuseMalformed, sendProblem, toRoteraError } from './problems.js';
 import { addPushRoutes } from './push-routes.js';
 import { addQueueRoutes } from './queue-routes.js';
 import { addReadRoutes } from './read-routes.js';
 import { chooseProtocol, keepAlive } from './sockets.js';
+import { stopGracefully } from './stop.js';
 import { addTailRoutes } from './tail-routes.js';
 import { Tails } from './tails.js';
+
+/** RFC 9110, section 8.3.1, as far as fastify would refuse anything else. */
+const MEDIA_TYPE = /^\s*[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(;|$)/;
 
 /** Bounds of the network side; every one has a reason. */
 export const LIMITS = {
@@ -54,7 +58,10 @@ export interface AppOptions {
   readonly limits?: Partial<typeof LIMITS>;
 }
 
-/** An application that has not begun to listen. `close()` tells the tails, finishes what is under way, closes connections. */
+/**
+ * An application that has not begun to listen. `close()` tells the tails, finishes the requests that are under way, refuses new
+ * ones with `draining`, and cuts what is left a few seconds later.
+ */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { queues, now = Date.now, tls } = options;
   const limits = { ...LIMITS, ...options.limits };
@@ -68,9 +75,12 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     exposeHeadRoutes: false,
     // A queue name in an URL may have every character escaped.
     routerOptions: { maxParamLength: 400 },
-    forceCloseConnections: true,
+    forceCloseConnections: 'idle',
+    // Refused in our own form (stop.ts).
     return503OnClosing: false,
     clientErrorHandler: refuseMalformed,
+    // What the router refuses before any hook or handler of ours is called.
+    frameworkErrors: (error, _request, reply) => sendProblem(reply.header(...NO_SNIFF), toRoteraError(error)),
     ...(tls === undefined
       ? {
           http: {
@@ -82,8 +92,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       : { https: { ...tls, headersTimeout: limits.headersMs, maxHeaderSize: limits.maxHeaderBytes } }),
   } as FastifyServerOptions) as unknown as FastifyInstance;
   app.server.maxConnections = limits.maxConnections;
-  const stop = new AbortController();
-  app.addHook('preClose', async () => stop.abort());
+  const stopping = stopGracefully(app);
   const context: Context = {
     queues,
     tails: new Tails(limits),
@@ -93,7 +102,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       allowedHosts: options.allowedHosts ?? [],
       corsOrigins: options.corsOrigins ?? [],
     }),
-    stopping: stop.signal,
+    stopping,
     log: app.log,
     now,
   };
@@ -108,9 +117,13 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
 /** Bodies are bytes: what they mean is up to each route. */
 function addBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
+  // A push takes a body of any type, and one that is not even a media type as a body of none.
+  app.addHook('onRequest', async ({ raw }) => {
+    if (!MEDIA_TYPE.test(raw.headers['content-type'] ?? '')) delete raw.headers['content-type'];
+  });
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.addHook('onSend', async (_request, reply) => {
-    reply.header('x-content-type-options', 'nosniff');
+    reply.header(...NO_SNIFF);
   });
 }
 

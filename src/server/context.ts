@@ -1,7 +1,7 @@
 /**
  * What every route group of the server gets.
  */
-import type { FastifyBaseLogger, FastifyRequest } from 'fastify';
+import type { FastifyBaseLogger, FastifyReply } from 'fastify';
 import type { Verb } from '../protocol/api.js';
 import type { Queues } from '../queue/queues.js';
 import type { Access, Token } from './access.js';
@@ -41,9 +41,10 @@ declare module 'fastify' {
   }
 }
 
-/** Aborted when the client has gone away. */
-export function goneSignal(request: FastifyRequest): AbortSignal {
+/** Aborted when the answer is complete or the client has gone away. */
+export function goneSignal(reply: FastifyReply): AbortSignal {
   const gone = new AbortController();
-  request.raw.socket.once('close', () => gone.abort());
+  // Of the response, not of its socket: a connection that is kept alive would collect a listener for every read.
+  reply.raw.once('close', () => gone.abort());
   return gone.signal;
 }

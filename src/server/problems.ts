@@ -3,10 +3,12 @@
  */
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply } from 'fastify';
-import { isRoteraError, messageOf, RoteraError } from '../errors.js';
+import { isRoteraError, RoteraError } from '../errors.js';
 import { MAX_PUSH_BYTES } from '../protocol/api.js';
 import { PROBLEM_TYPE, problemOf } from '../protocol/problem.js';
 
+/** On every answer: a browser must not guess that a message is a script. */
+export const NO_SNIFF = ['x-content-type-options', 'nosniff'] as const;
 /** Seconds after which a request that may succeed later is worth another try. */
 const RETRY_AFTER_SECONDS = 1;
 
@@ -19,7 +21,8 @@ export function toRoteraError(error: FastifyError): RoteraError {
     return new RoteraError('push_too_large', text, { maxPushBytes: MAX_PUSH_BYTES }, options);
   }
   if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
-    return new RoteraError('bad_parameter', messageOf(error), {}, options);
+    const text = 'This request is not well formed: an escape in its URL, a name that is too long, or a header.';
+    return new RoteraError('bad_parameter', text, {}, options);
   }
   return new RoteraError('internal', 'Something went wrong here; the log of the server says what.', {}, options);
 }
@@ -46,7 +49,7 @@ export function refuseMalformed(error: Error & { code?: string }, socket: Socket
     `HTTP/1.1 ${problem.status} ${problem.title}`,
     `Content-Type: ${PROBLEM_TYPE}`,
     `Content-Length: ${Buffer.byteLength(body)}`,
-    'X-Content-Type-Options: nosniff',
+    NO_SNIFF.join(': '),
     'Connection: close',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);

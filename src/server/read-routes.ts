@@ -33,11 +33,11 @@ async function readOrWait(
   queue: Queue,
   options: ReadOptions,
   seconds: number,
-  signal: AbortSignal,
+  signal: () => AbortSignal,
 ): Promise<ReadResult> {
   const result = queue.read(options);
   if (result.count > 0 || seconds === 0 || result.next === options.to) return result;
-  await queue.waitFor(result.next, AbortSignal.any([signal, AbortSignal.timeout(seconds * 1000)]));
+  await queue.waitFor(result.next, AbortSignal.any([signal(), AbortSignal.timeout(seconds * 1000)]));
   const later = queue.read({ ...options, from: result.next });
   return later.gap === null ? { ...later, gap: result.gap } : later;
 }
@@ -82,7 +82,7 @@ export function addReadRoutes(app: FastifyInstance, { queues, stopping, origins,
       if (cursor !== undefined) origins.checkOrigin(request.headers);
       const from = await startOf(queue, parameters, now());
       const options = { from, ...(to === undefined ? {} : { to }), limit, maxBytes };
-      const result = await readOrWait(queue, options, wait, AbortSignal.any([stopping, goneSignal(request)]));
+      const result = await readOrWait(queue, options, wait, () => AbortSignal.any([stopping, goneSignal(reply)]));
       if (result.gap !== null) {
         if (gap === 'fail') throw gapError(result.gap);
         if (cursor !== undefined)

@@ -11,6 +11,7 @@ import type { ReadResult } from '../queue/read.js';
 import { queueHeaders } from './answers.js';
 import type { Context } from './context.js';
 import { messageTexts } from './messages.js';
+import { NO_SNIFF } from './problems.js';
 import { follow, type TailPlan } from './tail.js';
 
 /** A comment is sent after so long, so that proxies keep the connection and a dead one is noticed. */
@@ -28,7 +29,9 @@ export function startEvents(reply: FastifyReply, queue: Queue): void {
     'content-type': EVENT_STREAM_TYPE,
     'cache-control': 'no-cache, no-transform',
     'x-accel-buffering': 'no',
-    'x-content-type-options': 'nosniff',
+    // The stream ends with its connection: kept alive, it would hold up a server that stops.
+    connection: 'close',
+    [NO_SNIFF[0]]: NO_SNIFF[1],
   });
 }
 

@@ -72,6 +72,8 @@ export function addTailRoutes(app: FastifyInstance, context: Context): void {
     method: 'GET',
     url: '/queues/:queue/tail',
     config: { verb: 'tail' },
+    // A stream without a body has no end that anybody would see.
+    exposeHeadRoute: false,
     preValidation: async (request) => {
       const plan = await planTail(request, context, request.ws);
       const done = context.tails.add(plan.queue, request.token?.name);

@@ -75,7 +75,7 @@ t.test(
     let refused = 0;
     for (let attempt = 0; attempt < 96; attempt++) {
       const { path } = paths[attempt % paths.length] as { path: string };
-      t.throws(() => Queues.open(path, { now: Date.now }), inUse);
+      await t.rejects(Queues.open(path, { now: Date.now }), inUse);
       refused++;
     }
     for (const { path } of [...paths, paths[0] as { path: string }]) {

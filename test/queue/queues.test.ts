@@ -1,0 +1,157 @@
+import { copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { DEFAULT_LIMITS } from '../../src/queue/retention.js';
+import { bytes, openQueues, pushTexts, readAll, readFrom, SMALL, texts } from '../support/queues.js';
+
+t.test('a queue is as it was after it is opened again', async (t) => {
+  const directory = t.testdir();
+  let now = 1_700_000_000_000;
+  const first = openQueues(t, directory, () => now);
+  const { queue } = await first.create('q', { ...SMALL, maxMessages: 5 });
+  for (let i = 0; i < 12; i++) {
+    now += 1000;
+    await pushTexts(queue, `message ${i}`);
+  }
+  const before = { stat: queue.stat(), ...readAll(queue) };
+  await first.close();
+  const again = openQueues(t, directory).get('q');
+  const { file: _before, ...statBefore } = before.stat;
+  const { file: _after, ...statAfter } = again.stat();
+  t.strictSame(statAfter, statBefore);
+  t.strictSame(readAll(again), { texts: before.texts, gaps: before.gaps });
+  t.strictSame(texts(readFrom(again, 10)), ['message 10', 'message 11']);
+  t.match(await pushTexts(again, 'message 12'), { first: 12, next: 13, epoch: queue.epoch });
+  t.match(readFrom(again, 'oldest'), { first: 8, next: 13 });
+});
+
+t.test('pushes that wait when it is closed are finished', async (t) => {
+  const directory = t.testdir();
+  const queues = openQueues(t, directory);
+  const { queue } = await queues.create('q', SMALL);
+  const pushes = Array.from({ length: 100 }, (_, i) => pushTexts(queue, `message ${i}`));
+  await queues.close();
+  t.equal((await Promise.all(pushes)).at(-1)?.next, 100);
+  t.equal(openQueues(t, directory).get('q').next, 100);
+});
+
+t.test('a create with the same limits finds the queue, one with others is refused', async (t) => {
+  const queues = openQueues(t, t.testdir());
+  const made = await queues.create('q', { ...SMALL, maxMessages: 10 });
+  t.equal(made.created, true);
+  for (const same of [{}, { maxMessages: 10 }, { ...SMALL, maxAgeSeconds: null, maxMessageBytes: 1024 * 1024 }]) {
+    const found = await queues.create('q', same);
+    t.equal(found.created, false);
+    t.equal(found.queue, made.queue);
+  }
+  for (const other of [
+    { maxMessages: 11 },
+    { maxBytes: 5 },
+    { reserve: true },
+    { maxAgeSeconds: 1 },
+    { maxMessageBytes: 1 },
+  ]) {
+    const [[field, value]] = Object.entries(other) as [[string, unknown]];
+    await t.rejects(queues.create('q', other), { code: 'config_mismatch', details: { field, value } });
+  }
+});
+
+t.test('a queue made without limits has the defaults', async (t) => {
+  const queues = openQueues(t, t.testdir());
+  const { queue } = await queues.create('q', { reserve: false });
+  t.match(queue.stat(), { ...DEFAULT_LIMITS, reserve: false, oldest: 0, next: 0, count: 0, bytes: 0, state: 'ok' });
+});
+
+t.test('creates of one name at the same time make it once', async (t) => {
+  const queues = openQueues(t, t.testdir());
+  const results = await Promise.all([1, 2, 3].map(() => queues.create('q', SMALL)));
+  t.strictSame(
+    results.map(({ created }) => created),
+    [true, false, false],
+  );
+  t.equal(new Set(results.map(({ queue }) => queue)).size, 1);
+});
+
+t.test('names are checked, and a made-up one cannot leave the directory', async (t) => {
+  const queues = openQueues(t, t.testdir());
+  for (const name of ['', '.', '..', '.hidden', '../up', 'a/b', 'a b', 'ü', '-a', '_a', 'a\0b', 'x'.repeat(129)]) {
+    await t.rejects(queues.create(name, SMALL), { code: 'bad_name' }, JSON.stringify(name));
+    t.throws(() => queues.get(name), { code: 'bad_name' }, JSON.stringify(name));
+  }
+  for (const name of ['55', 'a', 'A.b_c-d', 'x'.repeat(128)]) t.equal((await queues.create(name, SMALL)).created, true);
+  t.throws(() => queues.get('none'), { code: 'queue_not_found' });
+  t.strictSame(
+    queues.all.map(({ name }) => name),
+    ['55', 'A.b_c-d', 'a', 'x'.repeat(128)],
+  );
+});
+
+t.test('a file that is no rot file is listed with its reason, left alone, and the others are served', async (t) => {
+  const directory = t.testdir();
+  const path = (name: string): string => join(directory, name);
+  const first = openQueues(t, directory);
+  const { queue } = await first.create('good', SMALL);
+  await pushTexts(queue, 'a');
+  await first.close();
+  const foreign: Record<string, Buffer> = {
+    empty: Buffer.alloc(0),
+    text: Buffer.from('hello world\n'),
+    zeros: Buffer.alloc(100_000),
+    random: bytes(100_000, 1),
+    short: readFileSync(path('good.rot')).subarray(0, 5000),
+    cut: readFileSync(path('good.rot')).subarray(0, 10_000),
+  };
+  for (const [name, content] of Object.entries(foreign)) writeFileSync(path(`${name}.rot`), content);
+  mkdirSync(path('directory.rot'));
+  writeFileSync(path('notes.txt'), 'not of ours');
+  writeFileSync(path('.hidden.rot'), 'not of ours');
+  const queues = openQueues(t, directory);
+  t.strictSame(
+    queues.all.map(({ name }) => name),
+    ['good'],
+  );
+  t.strictSame(queues.unreadable.map(({ queue }) => queue).sort(), ['directory', ...Object.keys(foreign)].sort());
+  for (const { reason } of queues.unreadable) t.match(reason, { code: /^(not_a_rot_file|queue_unreadable)$/ });
+  for (const [name, content] of Object.entries(foreign)) {
+    t.throws(() => queues.get(name), { code: 'queue_unreadable' }, name);
+    await t.rejects(queues.create(name, SMALL), { code: 'queue_unreadable' }, name);
+    t.ok(readFileSync(path(`${name}.rot`)).equals(content), `${name} is as it was`);
+  }
+  t.strictSame(texts(readFrom(queues.get('good'), 0)), ['a']);
+});
+
+t.test('a rot file can be copied, moved and cut short: it opens, or it says why not', async (t) => {
+  const directory = t.testdir({ from: {}, to: {} });
+  const from = join(directory, 'from');
+  const to = join(directory, 'to');
+  const first = openQueues(t, from);
+  const { queue } = await first.create('q', { ...SMALL, maxBytes: 100_000 });
+  for (let i = 0; i < 20; i++) await pushTexts(queue, `message ${i}`);
+  await first.close();
+  const whole = readFileSync(join(from, 'q.rot')).length;
+  copyFileSync(join(from, 'q.rot'), join(to, 'moved.rot'));
+  for (const [i, length] of [0, 1, 4096, 8191, 8192, 12_288, 16_384].entries()) {
+    copyFileSync(join(from, 'q.rot'), join(to, `cut-${i}.rot`));
+    truncateSync(join(to, `cut-${i}.rot`), Math.min(length, whole - 1));
+  }
+  const queues = openQueues(t, to);
+  t.equal(readAll(queues.get('moved')).texts.length, 20);
+  t.strictSame(
+    queues.unreadable.map(({ queue }) => queue).sort(),
+    [0, 1, 2, 3, 4, 5, 6].map((i) => `cut-${i}`),
+  );
+});
+
+t.test('a directory that cannot be used is refused, with what to do', async (t) => {
+  const directory = t.testdir({ file: 'not a directory' });
+  for (const path of [join(directory, 'missing'), join(directory, 'file')]) {
+    t.throws(() => openQueues(t, path), { code: 'directory_unusable' }, path);
+  }
+});
+
+t.test('a queue may be larger than the disk and the address space, without its room', async (t) => {
+  const queues = openQueues(t, t.testdir());
+  const { queue } = await queues.create('huge', { maxBytes: 2 ** 50, reserve: false });
+  await pushTexts(queue, 'a');
+  t.strictSame(texts(readFrom(queue, 0)), ['a']);
+});

@@ -1,0 +1,67 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { pushTexts } from '../support/queues.js';
+import { contract, isProblem, startServer } from '../support/server.js';
+
+contract(t, 'stat says how a queue stands', async (t, { queues, send }) => {
+  const { queue } = await queues.create('q', { maxMessages: 3, maxBytes: 10_000, reserve: false });
+  for (let i = 0; i < 5; i++) await pushTexts(queue, 'x'.repeat(i));
+  const answer = await send({ path: '/queues/q' });
+  t.equal(answer.status, 200);
+  t.match(answer.json, {
+    queue: 'q',
+    epoch: queue.epoch,
+    maxMessages: 3,
+    maxBytes: 10_000,
+    oldest: 2,
+    next: 5,
+    count: 3,
+    bytes: 9,
+    oldestTime: /Z$/,
+    newestTime: /Z$/,
+    file: { bytes: Number, limit: Number },
+    rotated: { messages: 2, byCount: 2, byBytes: 0, byAge: 0, byRoom: 0 },
+    tails: 0,
+    state: 'ok',
+    stateReason: null,
+  });
+  t.match(answer.headers, {
+    etag: `"${queue.epoch}:5"`,
+    'cache-control': 'no-store',
+    'rotera-epoch': queue.epoch,
+    'rotera-oldest': '2',
+    'rotera-next': '5',
+  });
+  const head = await send({ method: 'HEAD', path: '/queues/q' });
+  t.equal(head.status, 200);
+  t.equal(head.body.length, 0);
+  t.equal(head.headers['etag'], answer.headers['etag']);
+  isProblem(t, await send({ path: '/queues/none' }), 404, 'queue_not_found', { queue: 'none' });
+  isProblem(t, await send({ path: '/queues/q?verbose=1' }), 400, 'bad_parameter', { parameter: 'verbose' });
+});
+
+t.test('the list has every queue, sorted, and those that cannot be read with their reason', async (t) => {
+  const directory = t.testdir({ 'broken.rot': 'no rot file' });
+  writeFileSync(join(directory, 'z.rot'), '');
+  const { queues, send } = await startServer(t, { directory });
+  t.equal((await send({ path: '/queues' })).status, 200);
+  for (const name of ['b', 'c', 'a']) await queues.create(name, { maxBytes: 1000, reserve: false });
+  const { json, headers } = await send({ path: '/queues' });
+  t.equal(headers['cache-control'], 'no-store');
+  const listed = json['queues'] as Array<{ queue: string; state: string; stateReason: unknown }>;
+  t.strictSame(
+    listed.map(({ queue, state }) => [queue, state]),
+    [
+      ['a', 'ok'],
+      ['b', 'ok'],
+      ['broken', 'unreadable'],
+      ['c', 'ok'],
+      ['z', 'unreadable'],
+    ],
+  );
+  t.type(listed[2]?.stateReason, 'string');
+  isProblem(t, await send({ path: '/queues/broken' }), 503, 'queue_unreadable');
+  isProblem(t, await send({ path: '/queues/broken/messages' }), 503, 'queue_unreadable');
+  isProblem(t, await send({ path: '/queues?state=ok' }), 400, 'bad_parameter', { parameter: 'state' });
+});

@@ -1,0 +1,98 @@
+/**
+ * The built programs as real processes.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { Test } from 'tap';
+
+const dist = new URL('../../dist/cli/', import.meta.url);
+export const ROTERA = fileURLToPath(new URL('rotera.js', dist));
+export const ROTERA_SERVER = fileURLToPath(new URL('rotera-server.js', dist));
+
+export interface RunOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: string | Uint8Array;
+  readonly program?: string;
+  /** No file it writes may grow beyond this, so that a test of a full disk can never fill one. */
+  readonly maxFileKib?: number;
+}
+
+export interface Ran {
+  readonly code: number | null;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+/** The environment of the test without what would change the programs' defaults. */
+function environment(extra: RunOptions['env'] = {}): NodeJS.ProcessEnv {
+  const inherited = Object.entries(process.env).filter(([name]) => !/^(ROTERA_|NODE_OPTIONS$|TAP)/.test(name));
+  return { ...Object.fromEntries(inherited), NO_COLOR: '1', ...extra };
+}
+
+export function start(words: readonly string[], options: RunOptions = {}): ChildProcess {
+  const { cwd, env, program = ROTERA, maxFileKib } = options;
+  const command = [process.execPath, program, ...words];
+  // A shell counts in blocks of 512 bytes.
+  if (maxFileKib !== undefined) command.unshift('sh', '-c', `ulimit -f ${maxFileKib * 2} && exec "$@"`, 'sh');
+  const [file, ...args] = command as [string, ...string[]];
+  return spawn(file, args, { cwd, env: environment(env), stdio: 'pipe' });
+}
+
+/** Everything a stream says until it ends. */
+async function drain(stream: NodeJS.ReadableStream): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+/** Runs a command line to its end. */
+export async function run(words: readonly string[], options: RunOptions = {}): Promise<Ran> {
+  const child = start(words, options);
+  child.stdin?.on('error', () => undefined).end(options.input ?? '');
+  const [stdout, stderr, [code]] = await Promise.all([drain(child.stdout!), drain(child.stderr!), once(child, 'exit')]);
+  return { code, stdout, stderr: stderr.toString() };
+}
+
+/** A server process that listens. */
+export interface Serving {
+  readonly child: ChildProcess;
+  readonly url: string;
+  /** What it has said on standard output and error so far. */
+  readonly said: () => string;
+  /** Sends the signal and resolves to the exit code, or the signal that ended it. */
+  readonly stop: (signal?: NodeJS.Signals) => Promise<number | string>;
+}
+
+/** Starts `rotera serve` (or another program) on a free port, killed at the end of the test at the latest. */
+export async function serve(t: Test, words: readonly string[], options: RunOptions = {}): Promise<Serving> {
+  const child = start(options.program === undefined ? ['serve', ...words] : words, {
+    ...options,
+    env: { ROTERA_PORT: '0', ...options.env },
+  });
+  t.teardown(() => child.kill('SIGKILL'));
+  const exited = once(child, 'exit').then(([code, signal]) => (code ?? signal) as number | string);
+  let said = '';
+  const listening = new Promise<string>((resolve, reject) => {
+    const hear = (chunk: Buffer): void => {
+      said += chunk;
+      // The whole of what it says at its start ends with its queues.
+      const url = /^rotera listens on (http:\S+)$[^]*^ {2}queues /m.exec(said)?.[1];
+      if (url !== undefined) resolve(url);
+    };
+    child.stdout?.on('data', hear);
+    child.stderr?.on('data', hear);
+    void exited.then((code) => reject(new Error(`it ended before it listened (${code}): ${said}`)));
+  });
+  const url = await listening;
+  return {
+    child,
+    url,
+    said: () => said,
+    stop: (signal = 'SIGTERM') => {
+      child.kill(signal);
+      return exited;
+    },
+  };
+}

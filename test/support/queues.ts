@@ -1,0 +1,68 @@
+/**
+ * Queues in a directory of their own, and short words for what tests do with them.
+ */
+import type { Test } from 'tap';
+import { batchOf, messagesOf } from '../../src/batch.js';
+import { parseFrom } from '../../src/from.js';
+import type { Pushed, Queue, ReadResult } from '../../src/queue/queue.js';
+import { Queues } from '../../src/queue/queues.js';
+import type { Limits } from '../../src/queue/retention.js';
+
+export const MIB = 1024 * 1024;
+/** A queue that costs little to make. */
+export const SMALL: Partial<Limits> = { maxBytes: MIB, reserve: false };
+
+/** The queues of a directory, closed at the end of the test. */
+export function openQueues(t: Test, directory: string, now: () => number = Date.now): Queues {
+  const queues = Queues.open(directory, { now });
+  t.teardown(() => queues.close());
+  return queues;
+}
+
+/** A queue in a directory of its own. */
+export async function makeQueue(t: Test, limits: Partial<Limits> = {}, now?: () => number): Promise<Queue> {
+  const queues = openQueues(t, t.testdir(), now);
+  return (await queues.create('q', { ...SMALL, ...limits })).queue;
+}
+
+export const pushTexts = (queue: Queue, ...texts: string[]): Promise<Pushed> =>
+  queue.push(batchOf(texts.map((text) => Buffer.from(text))));
+
+/** A read as the wire asks for it. */
+export const readFrom = (queue: Queue, from: string | number, limit = 1_000_000, maxBytes = 16 * MIB): ReadResult =>
+  queue.read({ from: parseFrom(String(from)), limit, maxBytes });
+
+export const messages = (result: ReadResult): Buffer[] =>
+  result.slices.flatMap((slice) => [...messagesOf(slice.records)].map((message) => Buffer.from(message)));
+
+export const texts = (result: ReadResult): string[] => messages(result).map((message) => message.toString());
+
+/** Everything that is kept, read piece by piece, with the gap at the very start if there is one. */
+export function readAll(queue: Queue, limit = 1000): { texts: string[]; gaps: ReadResult['gap'][] } {
+  const all: string[] = [];
+  const gaps: ReadResult['gap'][] = [];
+  for (let from = 0; ; ) {
+    const result = readFrom(queue, from, limit);
+    if (result.gap !== null) gaps.push(result.gap);
+    all.push(...texts(result));
+    from = result.next;
+    if (result.upToDate) return { texts: all, gaps };
+  }
+}
+
+/** A repeatable sequence of numbers in `[0, below)` (a linear congruential generator, Numerical Recipes). */
+export function seeded(seed: number): (below: number) => number {
+  let state = seed >>> 0;
+  return (below) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+}
+
+/** Repeatable bytes. */
+export function bytes(length: number, seed: number): Buffer {
+  const next = seeded(seed);
+  const buffer = Buffer.alloc(length);
+  for (let at = 0; at < length; at++) buffer[at] = next(256);
+  return buffer;
+}
