@@ -2,7 +2,7 @@
  * The built programs as real processes.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 
@@ -53,6 +53,28 @@ export async function run(words: readonly string[], options: RunOptions = {}): P
   child.stdin?.on('error', () => undefined).end(options.input ?? '');
   const [stdout, stderr, [code]] = await Promise.all([drain(child.stdout!), drain(child.stderr!), once(child, 'exit')]);
   return { code, stdout, stderr: stderr.toString() };
+}
+
+/** What a process says while it runs. */
+export class Heard extends EventEmitter {
+  stdout = '';
+  stderr = '';
+
+  constructor(child: ChildProcess) {
+    super();
+    for (const name of ['stdout', 'stderr'] as const) {
+      child[name]?.setEncoding('utf8').on('data', (chunk: string) => {
+        this[name] += chunk;
+        this.emit('change');
+      });
+    }
+  }
+
+  /** Resolves once it has said so much on standard output. */
+  async said(characters: number): Promise<string> {
+    while (this.stdout.length < characters) await once(this, 'change');
+    return this.stdout;
+  }
 }
 
 /** A server process that listens. */

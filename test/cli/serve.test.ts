@@ -1,0 +1,110 @@
+import { mkdirSync, readdirSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import t from 'tap';
+import { RoteraClient } from '../../src/client/client.js';
+import { runHere } from '../support/cli.js';
+import { ROTERA_SERVER, run, serve } from '../support/program.js';
+
+const LIMITS = { maxBytes: 100_000, reserve: false };
+
+t.test('serve says where it listens, which directory and which queues', async (t) => {
+  const cwd = t.testdir({ rots: { 'notes.txt': '', 'broken.rot': 'no rot file' } });
+  const first = await serve(t, [], { cwd });
+  t.match(first.said(), /^rotera listens on http:\/\/127\.0\.0\.1:\d+\n {2}directory {2}rots\n {2}queues {5}none yet/);
+  await new RoteraClient({ url: first.url }).create('55', LIMITS);
+  await new RoteraClient({ url: first.url }).create('log', LIMITS);
+  t.equal(await first.stop('SIGTERM'), 0);
+  const again = await serve(t, ['--dir', 'rots', '--host', '127.0.0.1', '--port', '0'], { cwd });
+  t.match(again.said(), /\n {2}queues {5}55 log\n/);
+  t.equal((await new RoteraClient({ url: again.url }).stat('55')).next, 0);
+  t.equal(await again.stop('SIGINT'), 0);
+  t.match(again.said(), /unreadable broken: /);
+});
+
+t.test('the words of the Haskell rotera: create a file, then serve what is in the current directory', async (t) => {
+  const cwd = t.testdir();
+  mkdirSync(join(cwd, 'rots'));
+  t.match(await run(['--create', '-s', 'rots/55.rot'], { cwd }), { code: 0, stderr: '' });
+  t.match(await run(['create', '-s', 'rots/56.rot', '--max-messages', '1k', '--no-reserve'], { cwd }), {
+    code: 0,
+    stderr: '',
+  });
+  t.strictSame(
+    readdirSync(join(cwd, 'rots')).filter((file) => file.endsWith('.rot')),
+    ['55.rot', '56.rot'],
+  );
+  const { url, said, stop } = await serve(t, [], { program: ROTERA_SERVER, cwd: join(cwd, 'rots') });
+  t.match(said(), /\n {2}directory {2}\.\n {2}queues {5}55 56\n/);
+  t.match(await new RoteraClient({ url }).list(), {
+    queues: [
+      { queue: '55', maxMessages: 1_000_000, maxBytes: 64 * 1024 * 1024 },
+      { queue: '56', maxMessages: 1024 },
+    ],
+  });
+  t.equal(await stop(), 0);
+  const above = await serve(t, [], { program: ROTERA_SERVER, cwd });
+  t.match(above.said(), /\n {2}directory {2}rots\n {2}queues {5}55 56\n/, 'else what is in ./rots');
+  t.equal(await above.stop(), 0);
+});
+
+t.test('the environment is read, and a flag beats it', async (t) => {
+  const cwd = t.testdir({ a: {}, b: {} });
+  const env = { ROTERA_DIR: 'a', ROTERA_PORT: '0', ROTERA_LOG_LEVEL: 'error' };
+  const served = await serve(t, [], { cwd, env });
+  t.match(served.said(), /directory {2}a\n/);
+  const flagged = await serve(t, ['--dir', 'b'], { cwd, env });
+  t.match(flagged.said(), /directory {2}b\n/);
+});
+
+t.test('a server that cannot start says why on standard error, and what to do', async (t) => {
+  const dir = t.testdir({ file: '' });
+  const taken = createServer().listen(0, '127.0.0.1');
+  t.teardown(() => taken.close());
+  await new Promise((resolve) => taken.once('listening', resolve));
+  const { port } = taken.address() as { port: number };
+  const refused: ReadonlyArray<readonly [words: string[], code: number, says: RegExp]> = [
+    [['--dir', dir, '--port', String(port)], 78, /^rotera: .*--port/],
+    [['--dir', join(dir, 'missing'), '--port', '0'], 78, /^rotera: .*mkdir/],
+    [['--dir', join(dir, 'file'), '--port', '0'], 78, /^rotera: .*not a directory/],
+    [['--dir', dir, '--port', '0', '--host', 'not a host'], 78, /^rotera: .*not a host/],
+  ];
+  for (const [words, code, says] of refused) {
+    const ran = await run(['serve', ...words]);
+    t.equal(ran.code, code, words.join(' '));
+    t.match(ran.stderr, says);
+    t.equal(ran.stdout.length, 0, 'nothing on standard output');
+    t.notMatch(ran.stderr, /^ +at /m, 'no stack trace');
+  }
+});
+
+t.test('an option that is not accepted is named', async (t) => {
+  const refused: ReadonlyArray<readonly [words: string[], code: number, says: RegExp]> = [
+    [['--port', '65536'], 78, /^rotera: --port 65536/],
+    [['--port', 'x'], 78, /^rotera: --port x/],
+    [['--port', '0', '--log-level', 'loud'], 78, /^rotera: --log-level loud/],
+    [['--colour'], 2, /--colour/],
+  ];
+  for (const [words, code, says] of refused) {
+    const ran = await runHere(['serve', ...words]);
+    t.equal(ran.code, code, words.join(' '));
+    t.match(ran.stderr, says);
+  }
+});
+
+t.test('a directory that may not be written is refused', async (t) => {
+  // As root nothing is forbidden, but nobody may write into /proc.
+  const isRoot = process.getuid?.() === 0;
+  const cwd = t.testdir({ closed: {} });
+  const dir = isRoot ? '/proc/self' : join(cwd, 'closed');
+  if (!isRoot) {
+    const { chmodSync } = await import('node:fs');
+    chmodSync(dir, 0o500);
+    t.teardown(() => chmodSync(dir, 0o700));
+    const served = await run(['serve', '--dir', dir, '--port', '0']);
+    t.equal(served.code, 78);
+  }
+  const made = await run(['create', '-s', join(dir, '55.rot'), '--no-reserve']);
+  t.equal(made.code, 78);
+  t.match(made.stderr, /^rotera: .*cannot be written/);
+});
