@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
@@ -98,7 +98,6 @@ t.test('a directory that may not be written is refused', async (t) => {
   const cwd = t.testdir({ closed: {} });
   const dir = isRoot ? '/proc/self' : join(cwd, 'closed');
   if (!isRoot) {
-    const { chmodSync } = await import('node:fs');
     chmodSync(dir, 0o500);
     t.teardown(() => chmodSync(dir, 0o700));
     const served = await run(['serve', '--dir', dir, '--port', '0']);
