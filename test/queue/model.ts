@@ -9,6 +9,7 @@ import fc from 'fast-check';
 import { batchOf, messagesOf } from '../../src/batch.js';
 import { isRoteraError, RoteraError } from '../../src/errors.js';
 import { keyChunk, keyFirst, newBlockCache } from '../../src/queue/block-store.js';
+import { checkRotFile } from '../../src/queue/check.js';
 import { createRotFile } from '../../src/queue/create.js';
 import { Queue } from '../../src/queue/queue.js';
 import { DEFAULT_LIMITS, type Limits } from '../../src/queue/retention.js';
@@ -359,8 +360,10 @@ export async function checkModel(runs: number, seed?: number): Promise<void> {
         run.read(0, 1000, 1_000_000);
       } finally {
         await run.close();
-        for (const path of [run.path, `${run.path}-lock`]) rmSync(path, { force: true });
       }
+      const { problems } = await checkRotFile(run.path);
+      expect(run.damaged.size > 0 || problems.length === 0, `check: ${problems.join('; ')}`);
+      for (const path of [run.path, `${run.path}-lock`]) rmSync(path, { force: true });
     },
   );
   try {
