@@ -21,6 +21,12 @@ export interface Pushed extends Ids {
   readonly duplicate: boolean;
 }
 
+/** The same for a push that cannot be a repeat. */
+export interface Stored extends Pushed {
+  readonly first: number;
+  readonly next: number;
+}
+
 export class Group {
   readonly #file: RotFile;
   readonly #now: number;

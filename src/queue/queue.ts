@@ -6,7 +6,7 @@ import { isRoteraError, RoteraError } from '../errors.js';
 import { Committer, type Weight } from './committer.js';
 import { type Cursor, type CursorChange, readCursor, readCursors } from './cursors.js';
 import type { Rotated } from './file-meta.js';
-import { Group, type Pushed, type PushOptions } from './group.js';
+import { Group, type Pushed, type PushOptions, type Stored } from './group.js';
 import { type CursorStat, cursorStat, PushRate } from './headroom.js';
 import { type ReadOptions, type ReadResult, readMessages } from './read.js';
 import type { Limits } from './retention.js';
@@ -111,6 +111,8 @@ export class Queue {
    * @throws `message_too_large`, `push_too_large`, `overloaded`, `disk_full`, `queue_read_only`, `commit_timeout`,
    * `producer_gap`, `producer_fenced`, `next_moved`, `queue_not_found` when the file is gone
    */
+  push(batch: Batch, options?: Omit<PushOptions, 'producer'>): Promise<Stored>;
+  push(batch: Batch, options: PushOptions): Promise<Pushed>;
   async push(batch: Batch, options: PushOptions = {}): Promise<Pushed> {
     this.#checkUsable();
     const { limits } = this.#file;

@@ -65,7 +65,7 @@ t.test('every code has its status at the wire, and says whether to try again', a
   const { queues, send } = await startServer(t);
   const { queue } = await queues.create('q', { maxBytes: 1000, reserve: false });
   for (const code of errorCodes) {
-    queue.push = () => Promise.reject(new RoteraError(code, 'made up', { fact: 1 }));
+    queue.push = (): Promise<never> => Promise.reject(new RoteraError(code, 'made up', { fact: 1 }));
     const answer = await send({ method: 'POST', path: '/queues/q/messages', body: 'x' });
     isProblem(t, answer, problems[code].status, code, { fact: 1 });
     t.equal(answer.json['retryable'], retryableCodes.has(code), code);

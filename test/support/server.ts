@@ -76,7 +76,7 @@ export interface ServerOptions {
 
 /** Serves a directory of its own, or the one given, until the end of the test. */
 export async function startServer(t: Test, options: ServerOptions = {}): Promise<Server> {
-  const queues = openQueues(t, options.directory ?? t.testdir(), options.now);
+  const queues = await openQueues(t, options.directory ?? t.testdir(), options.now);
   const app = await buildApp({ queues });
   t.teardown(() => app.close());
   options.prepare?.(app);
