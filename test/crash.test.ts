@@ -16,7 +16,7 @@ async function pushUntilKilled(server: Serving, acknowledged: Map<number, string
     while (true) {
       const message = `${writer} ${sent[writer]!++}`;
       const { first } = await client.push('q', batchOf([Buffer.from(message)]));
-      acknowledged.set(first, message);
+      acknowledged.set(first as number, message);
       if (++answers === after) server.child.kill('SIGKILL');
     }
   };

@@ -20,7 +20,7 @@ t.test('a create that is killed leaves no half file', async (t) => {
     await once(create, 'exit');
     changes.close();
     // Whether the kill came in time is the machine's choice; a half file is never served, and never in the way.
-    const queues = openQueues(t, dir);
+    const queues = await openQueues(t, dir);
     const whole = readdirSync(dir).includes('q.rot');
     t.strictSame(queues.unreadable, []);
     t.strictSame(

@@ -7,7 +7,7 @@ import { bytes, openQueues, pushTexts, readAll, readFrom, SMALL, texts } from '.
 t.test('a queue is as it was after it is opened again', async (t) => {
   const directory = t.testdir();
   let now = 1_700_000_000_000;
-  const first = openQueues(t, directory, () => now);
+  const first = await openQueues(t, directory, () => now);
   const { queue } = await first.create('q', { ...SMALL, maxMessages: 5 });
   for (let i = 0; i < 12; i++) {
     now += 1000;
@@ -15,7 +15,7 @@ t.test('a queue is as it was after it is opened again', async (t) => {
   }
   const before = { stat: queue.stat(), ...readAll(queue) };
   await first.close();
-  const again = openQueues(t, directory).get('q');
+  const again = (await openQueues(t, directory)).get('q');
   const { file: _before, ...statBefore } = before.stat;
   const { file: _after, ...statAfter } = again.stat();
   t.strictSame(statAfter, statBefore);
@@ -27,16 +27,16 @@ t.test('a queue is as it was after it is opened again', async (t) => {
 
 t.test('pushes that wait when it is closed are finished', async (t) => {
   const directory = t.testdir();
-  const queues = openQueues(t, directory);
+  const queues = await openQueues(t, directory);
   const { queue } = await queues.create('q', SMALL);
   const pushes = Array.from({ length: 100 }, (_, i) => pushTexts(queue, `message ${i}`));
   await queues.close();
   t.equal((await Promise.all(pushes)).at(-1)?.next, 100);
-  t.equal(openQueues(t, directory).get('q').next, 100);
+  t.equal((await openQueues(t, directory)).get('q').next, 100);
 });
 
 t.test('a create with the same limits finds the queue, one with others is refused', async (t) => {
-  const queues = openQueues(t, t.testdir());
+  const queues = await openQueues(t, t.testdir());
   const made = await queues.create('q', { ...SMALL, maxMessages: 10 });
   t.equal(made.created, true);
   for (const same of [{}, { maxMessages: 10 }, { ...SMALL, maxAgeSeconds: null, maxMessageBytes: 1024 * 1024 }]) {
@@ -57,13 +57,13 @@ t.test('a create with the same limits finds the queue, one with others is refuse
 });
 
 t.test('a queue made without limits has the defaults', async (t) => {
-  const queues = openQueues(t, t.testdir());
+  const queues = await openQueues(t, t.testdir());
   const { queue } = await queues.create('q', { reserve: false });
   t.match(queue.stat(), { ...DEFAULT_LIMITS, reserve: false, oldest: 0, next: 0, count: 0, bytes: 0, state: 'ok' });
 });
 
 t.test('creates of one name at the same time make it once', async (t) => {
-  const queues = openQueues(t, t.testdir());
+  const queues = await openQueues(t, t.testdir());
   const results = await Promise.all([1, 2, 3].map(() => queues.create('q', SMALL)));
   t.strictSame(
     results.map(({ created }) => created),
@@ -73,7 +73,7 @@ t.test('creates of one name at the same time make it once', async (t) => {
 });
 
 t.test('names are checked, and a made-up one cannot leave the directory', async (t) => {
-  const queues = openQueues(t, t.testdir());
+  const queues = await openQueues(t, t.testdir());
   for (const name of ['', '.', '..', '.hidden', '../up', 'a/b', 'a b', 'ü', '-a', '_a', 'a\0b', 'x'.repeat(129)]) {
     await t.rejects(queues.create(name, SMALL), { code: 'bad_name' }, JSON.stringify(name));
     t.throws(() => queues.get(name), { code: 'bad_name' }, JSON.stringify(name));
@@ -89,7 +89,7 @@ t.test('names are checked, and a made-up one cannot leave the directory', async 
 t.test('a file that is no rot file is listed with its reason, left alone, and the others are served', async (t) => {
   const directory = t.testdir();
   const path = (name: string): string => join(directory, name);
-  const first = openQueues(t, directory);
+  const first = await openQueues(t, directory);
   const { queue } = await first.create('good', SMALL);
   await pushTexts(queue, 'a');
   await first.close();
@@ -105,7 +105,7 @@ t.test('a file that is no rot file is listed with its reason, left alone, and th
   mkdirSync(path('directory.rot'));
   writeFileSync(path('notes.txt'), 'not of ours');
   writeFileSync(path('.hidden.rot'), 'not of ours');
-  const queues = openQueues(t, directory);
+  const queues = await openQueues(t, directory);
   t.strictSame(
     queues.all.map(({ name }) => name),
     ['good'],
@@ -124,7 +124,7 @@ t.test('a rot file can be copied, moved and cut short: it opens, or it says why 
   const directory = t.testdir({ from: {}, to: {} });
   const from = join(directory, 'from');
   const to = join(directory, 'to');
-  const first = openQueues(t, from);
+  const first = await openQueues(t, from);
   const { queue } = await first.create('q', { ...SMALL, maxBytes: 100_000 });
   for (let i = 0; i < 20; i++) await pushTexts(queue, `message ${i}`);
   await first.close();
@@ -134,7 +134,7 @@ t.test('a rot file can be copied, moved and cut short: it opens, or it says why 
     copyFileSync(join(from, 'q.rot'), join(to, `cut-${i}.rot`));
     truncateSync(join(to, `cut-${i}.rot`), Math.min(length, whole - 1));
   }
-  const queues = openQueues(t, to);
+  const queues = await openQueues(t, to);
   t.equal(readAll(queues.get('moved')).texts.length, 20);
   t.strictSame(
     queues.unreadable.map(({ queue }) => queue).sort(),
@@ -145,12 +145,12 @@ t.test('a rot file can be copied, moved and cut short: it opens, or it says why 
 t.test('a directory that cannot be used is refused, with what to do', async (t) => {
   const directory = t.testdir({ file: 'not a directory' });
   for (const path of [join(directory, 'missing'), join(directory, 'file')]) {
-    t.throws(() => openQueues(t, path), { code: 'directory_unusable' }, path);
+    await t.rejects(openQueues(t, path), { code: 'directory_unusable' }, path);
   }
 });
 
 t.test('a queue may be larger than the disk and the address space, without its room', async (t) => {
-  const queues = openQueues(t, t.testdir());
+  const queues = await openQueues(t, t.testdir());
   const { queue } = await queues.create('huge', { maxBytes: 2 ** 50, reserve: false });
   await pushTexts(queue, 'a');
   t.strictSame(texts(readFrom(queue, 0)), ['a']);

@@ -4,24 +4,27 @@
 import type { Test } from 'tap';
 import { batchOf, messagesOf } from '../../src/batch.js';
 import { parseFrom } from '../../src/from.js';
-import type { Pushed, Queue, ReadResult } from '../../src/queue/queue.js';
+import type { Pushed } from '../../src/queue/group.js';
+import { resolveFrom } from '../../src/queue/position.js';
+import type { Queue } from '../../src/queue/queue.js';
 import { Queues } from '../../src/queue/queues.js';
+import type { ReadResult } from '../../src/queue/read.js';
 import type { Limits } from '../../src/queue/retention.js';
 
 export const MIB = 1024 * 1024;
 /** A queue that costs little to make. */
 export const SMALL: Partial<Limits> = { maxBytes: MIB, reserve: false };
 
-/** The queues of a directory, closed at the end of the test. */
-export function openQueues(t: Test, directory: string, now: () => number = Date.now): Queues {
-  const queues = Queues.open(directory, { now });
+/** The queues of a directory, closed at the end of the test. Looks at the directory only when it is told to (`rescan`). */
+export async function openQueues(t: Test, directory: string, now: () => number = Date.now): Promise<Queues> {
+  const queues = await Queues.open(directory, { now, pollMs: 0 });
   t.teardown(() => queues.close());
   return queues;
 }
 
 /** A queue in a directory of its own. */
 export async function makeQueue(t: Test, limits: Partial<Limits> = {}, now?: () => number): Promise<Queue> {
-  const queues = openQueues(t, t.testdir(), now);
+  const queues = await openQueues(t, t.testdir(), now);
   return (await queues.create('q', { ...SMALL, ...limits })).queue;
 }
 
@@ -30,7 +33,7 @@ export const pushTexts = (queue: Queue, ...texts: string[]): Promise<Pushed> =>
 
 /** A read as the wire asks for it. */
 export const readFrom = (queue: Queue, from: string | number, limit = 1_000_000, maxBytes = 16 * MIB): ReadResult =>
-  queue.read({ from: parseFrom(String(from)), limit, maxBytes });
+  queue.read({ from: resolveFrom(parseFrom(String(from)), queue, Date.now()), limit, maxBytes });
 
 export const messages = (result: ReadResult): Buffer[] =>
   result.slices.flatMap((slice) => [...messagesOf(slice.records)].map((message) => Buffer.from(message)));
