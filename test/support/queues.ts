@@ -4,7 +4,7 @@
 import type { Test } from 'tap';
 import { batchOf, messagesOf } from '../../src/batch.js';
 import { parseFrom } from '../../src/from.js';
-import type { Stored } from '../../src/queue/group.js';
+import type { Pushed } from '../../src/queue/group.js';
 import { resolveFrom } from '../../src/queue/position.js';
 import type { Queue } from '../../src/queue/queue.js';
 import { Queues } from '../../src/queue/queues.js';
@@ -15,7 +15,7 @@ export const MIB = 1024 * 1024;
 /** A queue that costs little to make. */
 export const SMALL: Partial<Limits> = { maxBytes: MIB, reserve: false };
 
-/** The queues of a directory, closed at the end of the test. */
+/** The queues of a directory, closed at the end of the test. Looks at the directory only when it is told to (`rescan`). */
 export async function openQueues(t: Test, directory: string, now: () => number = Date.now): Promise<Queues> {
   const queues = await Queues.open(directory, { now, pollMs: 0 });
   t.teardown(() => queues.close());

@@ -77,7 +77,7 @@ export interface ServerOptions {
 /** Serves a directory of its own, or the one given, until the end of the test. */
 export async function startServer(t: Test, options: ServerOptions = {}): Promise<Server> {
   const queues = await openQueues(t, options.directory ?? t.testdir(), options.now);
-  const app = await buildApp({ queues });
+  const app = await buildApp({ queues, ...(options.now === undefined ? {} : { now: options.now }) });
   t.teardown(() => app.close());
   options.prepare?.(app);
   await app.listen({ host: '127.0.0.1', port: 0 });
