@@ -86,7 +86,10 @@ function untilSignal(server: Server, load: () => Config): Promise<void> {
       stopping = true;
       server.manager.stopping();
       setTimeout(() => process.exit(1), STOP_MS).unref();
-      server.app.close().then(resolve, reject);
+      server.app
+        .stopAccepting()
+        .then(() => server.app.close())
+        .then(resolve, reject);
     };
     // A terminal that is closed takes its server along; anyone else who hangs up wants a reload.
     const hangUp = (): void => {

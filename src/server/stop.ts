@@ -8,14 +8,34 @@ import { RoteraError } from '../errors.js';
 
 /** How long a connection may take for what it is in the middle of; then it is cut. */
 const GRACE_MS = 5000;
+/** How long a connection that was just accepted has for its request to arrive, when the server stops accepting. */
+const SETTLE_MS = 250;
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /**
+     * Accepts no connection from now on, and still serves those that there are. Resolves when each of them has asked for
+     * something, within {@link SETTLE_MS}. Called before `close()`, it makes a restart unseen where systemd holds the socket:
+     * what comes later waits for the next server.
+     */
+    stopAccepting(): Promise<void>;
+  }
+}
 
 /** Makes `app.close()` a graceful stop. The answer aborts when it begins: reads that wait end, tails say goodbye. */
 export function stopGracefully(app: FastifyInstance): AbortSignal {
   const stop = new AbortController();
-  const silent = silentConnections(app);
+  const silent = new SilentConnections(app);
+  let accepting = true;
+  app.decorate('stopAccepting', async () => {
+    accepting = false;
+    app.server.close();
+    await silent.spoke(SETTLE_MS);
+  });
   app.addHook('preClose', async () => {
+    accepting = false;
     stop.abort();
-    for (const socket of silent) socket.destroy();
+    silent.cut();
     setTimeout(() => cutConnections(app), GRACE_MS).unref();
   });
   app.addHook('onRequest', async () => {
@@ -23,21 +43,45 @@ export function stopGracefully(app: FastifyInstance): AbortSignal {
   });
   app.addHook('onSend', async (_request, reply) => {
     // A connection that outlived its last answer would keep the server alive.
-    if (stop.signal.aborted) reply.header('connection', 'close');
+    if (!accepting) reply.header('connection', 'close');
   });
   return stop.signal;
 }
 
 /** Connections that have not asked for anything, as browsers open them ahead of need: Node does not count them as idle. */
-function silentConnections(app: FastifyInstance): ReadonlySet<Socket> {
-  const silent = new Set<Socket>();
-  const spoke = ({ socket }: IncomingMessage): void => void silent.delete(socket);
-  app.server.on('request', spoke).on('upgrade', spoke);
-  app.server.on('connection', (socket) => {
-    silent.add(socket);
-    socket.once('close', () => silent.delete(socket));
-  });
-  return silent;
+class SilentConnections {
+  readonly #sockets = new Set<Socket>();
+  #allSpoke = (): void => undefined;
+
+  constructor({ server }: FastifyInstance) {
+    const spoke = ({ socket }: IncomingMessage): void => this.#remove(socket);
+    server.on('request', spoke).on('upgrade', spoke);
+    server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#remove(socket));
+    });
+  }
+
+  /** Resolves when there is none, in so many ms at the latest. */
+  async spoke(ms: number): Promise<void> {
+    if (this.#sockets.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#allSpoke = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #remove(socket: Socket): void {
+    this.#sockets.delete(socket);
+    if (this.#sockets.size === 0) this.#allSpoke();
+  }
 }
 
 function cutConnections(app: FastifyInstance): void {
