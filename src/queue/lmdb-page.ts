@@ -177,12 +177,22 @@ export function checkRun(run: Run, bytes: number, lastPage: number, newest: numb
   }
 }
 
-/** Verifies the header of a value's first page: LMDB frees and overwrites by it, not by what the leaf says. @throws Damage */
-export function checkRunHeader(header: Buffer, run: Run, newest: number): void {
-  const sound =
-    readU64(header, 0) === run.first &&
-    header.readUInt16LE(18) === OVERFLOW &&
-    header.readUInt32LE(20) === run.pages &&
-    pageTransaction(header) <= newest;
-  if (!sound) throw new Damage('has a damaged header', run.first);
+/**
+ * Whether this is the header of a value's first page. LMDB frees and overwrites by it, not by what the leaf says.
+ * @param newest transaction of the snapshot: a compacting copy keeps the headers of the file it is made from
+ */
+export const isHeaderOf = (header: Buffer, run: Run, newest: number): boolean =>
+  readU64(header, 0) === run.first &&
+  header.readUInt16LE(18) === OVERFLOW &&
+  header.readUInt32LE(20) === run.pages &&
+  pageTransaction(header) <= newest;
+
+/** The header that LMDB gave to a value's first page. */
+export function headerOf({ first, transaction, pages }: Run): Buffer {
+  const header = Buffer.alloc(PAGE_HEADER_BYTES);
+  header.writeBigUInt64LE(BigInt(first), 0);
+  header.writeBigUInt64LE(BigInt(transaction), 8);
+  header.writeUInt16LE(OVERFLOW, 18);
+  header.writeUInt32LE(pages, 20);
+  return header;
 }

@@ -1,7 +1,7 @@
 /**
  * An LMDB file as pages, read by position. Whatever cannot be read is {@link Damage} of a page.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { messageOf } from '../errors.js';
 import { type Meta, pickMeta, type Refusal } from './lmdb-meta.js';
 import { Damage, PAGE_HEADER_BYTES } from './lmdb-page.js';
@@ -63,6 +63,15 @@ export class PageFile {
   /** Fills `into` with bytes of a value that begins on page `first`, from its byte `offset` on. @throws Damage */
   readValue(into: Buffer, first: number, offset: number): void {
     this.read(into, first, PAGE_HEADER_BYTES + offset);
+  }
+
+  /** Writes the first bytes of page `number`. @throws Damage */
+  write(bytes: Buffer, number: number): void {
+    try {
+      writeSync(this.#fd, bytes, 0, bytes.length, number * PAGE_BYTES);
+    } catch (cause) {
+      throw new Damage(`cannot be written (${messageOf(cause)})`, number);
+    }
   }
 
   #readHead(size: number): Buffer {

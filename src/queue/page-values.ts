@@ -1,15 +1,16 @@
 /**
- * What a database of an LMDB file holds, read straight from the file: for checks of a file that lmdb shall not touch, and of
- * what lmdb is about to touch. Reads only; never throws for what the file holds.
+ * What a database of an LMDB file holds, straight from the file: for checks of a file that lmdb shall not touch, and of what
+ * lmdb is about to touch. Never throws for what the file holds.
  */
 import type { Meta, Refusal } from './lmdb-meta.js';
 import {
   BIG,
   checkRun,
-  checkRunHeader,
   countNodes,
   Damage,
   dataBytes,
+  headerOf,
+  isHeaderOf,
   keyEnd,
   keyStart,
   nodeAt,
@@ -55,28 +56,32 @@ export function* entriesOf(ref: FileRef, database: string, maxBytes: number): Ge
 }
 
 /**
- * What would harm lmdb if it removed or overwrote the entries from key `from` to key `to`, both included, if anything: it
- * does so by the headers of their pages, which are not on the way of a read. Reads those headers, and the few pages that
- * lead to them.
+ * Restores what LMDB trusts when it removes or overwrites the entries from key `from` to key `to`, both included: the header
+ * on the first page of each value. No read verifies it, and LMDB would free what a damaged one names: other pages, or ones
+ * that are not there. All of it is known from the leaf, so it is written as it was; the value behind it stays as it is.
+ * No commit may run meanwhile.
+ * @param fd open for reading and writing
+ * @returns the first pages of the values whose headers were restored, or what is damaged beyond that
  */
-export function valueDamage(ref: FileRef, database: string, from: Buffer, to: Buffer): Refusal | undefined {
-  const file = PageFile.open(ref);
+export function mendHeaders(fd: number, database: string, from: Buffer, to: Buffer): readonly number[] | Refusal {
+  const file = PageFile.open(fd);
   if (!(file instanceof PageFile)) return file;
+  const mended: number[] = [];
   try {
     const meta = file.snapshot();
     if ('ok' in meta) return meta;
     const header = Buffer.alloc(PAGE_HEADER_BYTES);
     for (const { key, run } of placesOf(file, meta, database, from)) {
-      if (key.compare(to) > 0) return undefined;
+      if (key.compare(to) > 0) break;
       if (run === undefined) continue;
       file.read(header, run.first);
-      checkRunHeader(header, run, meta.transaction);
+      if (isHeaderOf(header, run, meta.transaction)) continue;
+      file.write(headerOf(run), run.first);
+      mended.push(run.first);
     }
-    return undefined;
+    return mended;
   } catch (error) {
     return refusalOf(error);
-  } finally {
-    file.close();
   }
 }
 

@@ -10,24 +10,23 @@
  * pages that belong to nothing (counted as `leaked`), the order within a free list, the key of a branch's first node.
  *
  * Not seen without `thorough`: damage of the headers of values that have pages of their own. LMDB reads such a value
- * without its header, but removes and overwrites it by its header: see {@link valueDamage}.
+ * without its header, but removes and overwrites it by its header: `mendHeaders` of page-values.ts is for before that.
  */
 import { freeRuns, type Words } from './free-list.js';
 import type { Meta, Refusal } from './lmdb-meta.js';
 import {
   BIG,
   checkRun,
-  checkRunHeader,
   countNodes,
   Damage,
   dataBytes,
+  isHeaderOf,
   keyEnd,
   keyStart,
   nodeAt,
   nodeFlags,
   PAGE_HEADER_BYTES,
   pageTransaction,
-  type Run,
   readRun,
   readTree,
   readU64,
@@ -107,6 +106,15 @@ interface NamedTree {
   readonly newest: number;
 }
 
+interface Tree {
+  readonly record: TreeRecord;
+  /** Transaction of what points to it. */
+  readonly newest: number;
+  readonly order: KeyOrder;
+  /** Whether the headers of values that have pages of their own are left unread. */
+  readonly trustHeaders?: boolean;
+}
+
 /** One walk over all trees of a snapshot. */
 class SnapshotWalk {
   /** All pages that are used or free: none may be so twice. */
@@ -132,9 +140,12 @@ class SnapshotWalk {
     }
     for (const { name, record, page, newest } of named) {
       if (name === '' || record.flags !== 0) throw new Damage('holds a damaged record of a database', page);
-      this.#walkTree(record, newest, DATABASES.get(name) ?? byBytes, (leaf, node) => this.#checkPlain(leaf, node));
+      const order = DATABASES.get(name) ?? byBytes;
+      const trustHeaders = name === 'blocks' && !this.thorough;
+      this.#walkTree({ record, newest, order, trustHeaders }, (leaf, node) => this.#checkPlain(leaf, node));
     }
-    this.#walkTree(meta.free, meta.transaction, byNumber, (leaf, node) => this.#checkFreeList(leaf, node));
+    const free = { record: meta.free, newest: meta.transaction, order: byNumber };
+    this.#walkTree(free, (leaf, node) => this.#checkFreeList(leaf, node));
     return { ok: true, snapshot: this.#snapshot(named) };
   }
 
@@ -163,7 +174,7 @@ class SnapshotWalk {
       // An older root under the newest meta page, or the other way round, is a commit that would be taken back.
       if (pageTransaction(this.#header) !== rootTransaction) throw new Damage('is not of the last commit', main.root);
     }
-    this.#walkTree(main, rootTransaction, byBytes, ({ page, number }, node) => {
+    this.#walkTree({ record: main, newest: rootTransaction, order: byBytes }, ({ page, number }, node) => {
       const start = keyStart(node);
       const end = keyEnd(page, node);
       const isTree = nodeFlags(page, node) === TREE && page[end - 1] === 0;
@@ -173,14 +184,14 @@ class SnapshotWalk {
     return named;
   }
 
-  #walkTree(record: TreeRecord, newest: number, order: KeyOrder, visit: (leaf: Leaf, node: number) => void): void {
+  #walkTree({ record, newest, order, trustHeaders = false }: Tree, visit: (leaf: Leaf, node: number) => void): void {
     const { file, meta } = this;
     const before = this.#values;
     for (const leaf of leavesOf({ file, record, order, lastPage: meta.lastPage, newest }, this.#seen)) {
       const count = countNodes(leaf.page);
       for (let i = 0; i < count; i++) {
         const node = nodeAt(leaf.page, i);
-        if (nodeFlags(leaf.page, node) === BIG) this.#checkRun(leaf, node);
+        if (nodeFlags(leaf.page, node) === BIG) this.#checkRun(leaf, node, trustHeaders);
         visit(leaf, node);
       }
     }
@@ -189,18 +200,15 @@ class SnapshotWalk {
     }
   }
 
-  #checkRun({ page, number }: Leaf, node: number): void {
+  #checkRun({ page, number }: Leaf, node: number, trustHeader: boolean): void {
     const run = readRun(page, node);
     checkRun(run, dataBytes(page, node), this.meta.lastPage, pageTransaction(page), number);
     const twice = this.#seen.add(run.first, run.pages);
     if (twice !== undefined) throw new Damage('is used twice', twice);
     this.#values += run.pages;
-    if (this.thorough) this.#checkRunHeader(run);
-  }
-
-  #checkRunHeader(run: Run): void {
+    if (trustHeader) return;
     this.file.read(this.#header, run.first);
-    checkRunHeader(this.#header, run, this.meta.transaction);
+    if (!isHeaderOf(this.#header, run, this.meta.transaction)) throw new Damage('has a damaged header', run.first);
   }
 
   /** No database of a rot file holds another. */
@@ -234,8 +242,6 @@ class SnapshotWalk {
     const start = keyEnd(page, node);
     if (nodeFlags(page, node) !== BIG) return (index) => take(page, start + 8 * index);
     const run = readRun(page, node);
-    // LMDB frees the pages of such a list by this header, in the course of any commit.
-    this.#checkRunHeader(run);
     const window = Buffer.alloc(PAGE_BYTES);
     const size = dataBytes(page, node);
     let from = -1;
