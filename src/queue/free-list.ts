@@ -1,5 +1,5 @@
 /**
- * A record of LMDB's free list, in the encoding of lmdb 3.5.6 (`midl.c`: `mdb_midl_xmerge`), which is not stock LMDB's. Pure.
+ * A record of LMDB's free list, in the encoding of lmdb 3.5.6 (`midl.c`: `mdb_midl_xmerge`), which is not stock LMDB's.
  *
  * ```
  * u64 n | n words: a page number, or a negative count with the last … number behind it: that many pages from there on, or 0
@@ -7,7 +7,10 @@
  * In no order; bytes behind the n words mean nothing. LMDB believes all of it: a wrong n makes it read beyond the record, a
  * wrong page is given to the next commit.
  */
-import { Damage } from './lmdb-page.js';
+import { BIG, Damage, dataBytes, keyEnd, nodeFlags, readRun } from './lmdb-page.js';
+import type { PageFile } from './page-file.js';
+import { PAGE_BYTES } from './room.js';
+import type { Leaf } from './tree-walk.js';
 
 /** What a free list record is read from: word `index` of its value. */
 export type Words = (index: number) => { readonly low: number; readonly high: number };
@@ -33,4 +36,28 @@ export function* freeRuns(words: Words, bytes: number, page: number): Generator<
     if (word.high !== 0 || word.low === 0) throw broken();
     yield { first: word.low, count };
   }
+}
+
+/** Access to the value of a node as words, through a window of one page when it does not stand in its leaf. */
+export function wordsOf(file: PageFile, { page }: Leaf, node: number): Words {
+  const word = { low: 0, high: 0 };
+  const take = (bytes: Buffer, at: number): typeof word => {
+    word.low = bytes.readUInt32LE(at);
+    word.high = bytes.readUInt32LE(at + 4);
+    return word;
+  };
+  const start = keyEnd(page, node);
+  if (nodeFlags(page, node) !== BIG) return (index) => take(page, start + 8 * index);
+  const run = readRun(page, node);
+  const bytes = dataBytes(page, node);
+  const window = Buffer.alloc(PAGE_BYTES);
+  let from = -1;
+  return (index) => {
+    const offset = Math.floor((8 * index) / PAGE_BYTES) * PAGE_BYTES;
+    if (offset !== from) {
+      file.readValue(window.subarray(0, Math.min(PAGE_BYTES, bytes - offset)), run.first, offset);
+      from = offset;
+    }
+    return take(window, 8 * index - offset);
+  };
 }

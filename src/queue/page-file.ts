@@ -1,7 +1,7 @@
 /**
  * An LMDB file as pages, read by position. Whatever cannot be read is {@link Damage} of a page.
  */
-import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { messageOf } from '../errors.js';
 import { type Meta, pickMeta, type Refusal } from './lmdb-meta.js';
 import { Damage, PAGE_HEADER_BYTES } from './lmdb-page.js';
@@ -25,7 +25,8 @@ export class PageFile {
   static open(file: FileRef): PageFile | Refusal {
     if (typeof file === 'number') return new PageFile(file, false);
     try {
-      return new PageFile(openSync(file, 'r'), true);
+      // Without O_NONBLOCK a named pipe would hold the process here.
+      return new PageFile(openSync(file, constants.O_RDONLY | constants.O_NONBLOCK), true);
     } catch (cause) {
       return { ok: false, fault: 'unreadable', reason: `it cannot be opened: ${messageOf(cause)}` };
     }

@@ -23,7 +23,7 @@ import {
   TREE,
 } from './lmdb-page.js';
 import { type FileRef, PageFile, refusalOf } from './page-file.js';
-import { DATABASES } from './pages.js';
+import { DATABASES } from './snapshot-walk.js';
 import { byBytes, leavesFrom, type WalkedTree } from './tree-walk.js';
 
 /** An entry of a database, as stored. Its bytes are the taker's to keep. */

@@ -40,7 +40,7 @@ function readAll(queue: Queue): Found {
   const found: Found = { wrong: 0, damaged: 0, read: 0 };
   for (let from = queue.oldest; from < queue.next; ) {
     const result = queue.read({ from, limit: 1000, maxBytes: 1024 * 1024 });
-    if (result.gap?.reason === 'damaged') found.damaged += result.gap.count;
+    if (result.gap?.reason === 'damaged') found.damaged += result.gap.to - result.gap.from;
     let id = result.first;
     for (const { records } of result.slices) {
       for (const message of messagesOf(records)) if (!isMessage(id++, message)) found.wrong++;
