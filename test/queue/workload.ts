@@ -18,12 +18,12 @@ export function messageOf(id: number): Buffer {
 
 export const isMessage = (id: number, message: Uint8Array): boolean => messageOf(id).equals(message);
 
-/** Makes a queue and pushes `pushes` batches of up to `most` messages; closed on return. */
+/** Makes a queue and pushes `pushes` batches of up to `most` messages; closed on return. @returns the ids it keeps: `[oldest, next)` */
 export async function fillQueue(
   directory: string,
   name: string,
   { limits, pushes, most, seed }: { limits: Partial<Limits>; pushes: number; most: number; seed: number },
-): Promise<void> {
+): Promise<{ oldest: number; next: number }> {
   const queues = await Queues.open(directory, { now: () => Date.now(), pollMs: 0 });
   await queues.create(name, limits);
   const queue = queues.get(name);
@@ -32,5 +32,8 @@ export async function fillQueue(
     const first = queue.next;
     await queue.push(batchOf(Array.from({ length: 1 + next(most) }, (_, index) => messageOf(first + index))));
   }
+  const { oldest } = queue;
+  const { next: end } = queue;
   await queues.close();
+  return { oldest, next: end };
 }
