@@ -3,9 +3,9 @@
  * (SIGSEGV, SIGBUS, SIGABRT).
  */
 import { RoteraError } from '../errors.js';
-import type { FileFault, Refusal } from './lmdb-meta.js';
-import { type WalkOptions, walkPages } from './pages.js';
-import type { Snapshot } from './snapshot-walk.js';
+import type { FileFault, Refusal } from './pages/meta.js';
+import type { Snapshot } from './pages/snapshot-walk.js';
+import { type WalkOptions, walkPages } from './pages/walk.js';
 
 /** Whether a file with this fault was never a rot file: otherwise it is one that lost something. */
 const foreignFaults: ReadonlySet<FileFault> = new Set<FileFault>(['not_a_file', 'empty', 'foreign', 'other_version']);

@@ -6,7 +6,7 @@ import { closeSync, openSync } from 'node:fs';
 import { RoteraError } from '../errors.js';
 import { blockKey, keyFirst } from './block-store.js';
 import type { Chunk } from './layout.js';
-import { mendHeaders } from './page-values.js';
+import { mendHeaders } from './pages/values.js';
 
 export class ValueHeaders {
   #fd: number | undefined;

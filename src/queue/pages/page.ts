@@ -9,7 +9,7 @@
  * ```
  * `lower`, `upper` and the offsets count from behind the header (PAGEBASE). All numbers are little-endian.
  */
-import { PAGE_BYTES, pagesOf } from './room.js';
+import { PAGE_BYTES, pagesOf } from '../room.js';
 
 export const PAGE_HEADER_BYTES = 24;
 /** Bytes of a page behind its header. */

@@ -1,8 +1,8 @@
 /**
- * One walk over all pages of a snapshot that are not data: see pages.ts.
+ * One walk over all pages of a snapshot that are not data: see walk.ts.
  */
 import { freeRuns, wordsOf } from './free-list.js';
-import type { Meta, Refusal } from './lmdb-meta.js';
+import type { Meta, Refusal } from './meta.js';
 import {
   BIG,
   checkRun,
@@ -21,7 +21,7 @@ import {
   readU64,
   TREE,
   type TreeRecord,
-} from './lmdb-page.js';
+} from './page.js';
 import type { PageFile } from './page-file.js';
 import { PageSet } from './page-set.js';
 import { byBytes, byBytesOf, byNumber, type KeyOrder, type Leaf, leavesOf } from './tree-walk.js';

@@ -2,10 +2,10 @@
  * An LMDB file as pages, read by position. Whatever cannot be read is {@link Damage} of a page.
  */
 import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from 'node:fs';
-import { messageOf } from '../errors.js';
-import { type Meta, pickMeta, type Refusal } from './lmdb-meta.js';
-import { Damage, PAGE_HEADER_BYTES } from './lmdb-page.js';
-import { PAGE_BYTES } from './room.js';
+import { messageOf } from '../../errors.js';
+import { PAGE_BYTES } from '../room.js';
+import { type Meta, pickMeta, type Refusal } from './meta.js';
+import { Damage, PAGE_HEADER_BYTES } from './page.js';
 
 /** A path, or a descriptor open for reading, which is left open. */
 export type FileRef = string | number;

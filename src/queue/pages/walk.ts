@@ -10,7 +10,7 @@
  * pages that belong to nothing (counted as `leaked`), the order within a free list, the key of a branch's first node.
  *
  * Not seen without `thorough`: damage of the headers of values that have pages of their own. LMDB reads such a value
- * without its header, but removes and overwrites it by its header: `mendHeaders` of page-values.ts is for before that.
+ * without its header, but removes and overwrites it by its header: `mendHeaders` of values.ts is for before that.
  */
 import { type FileRef, PageFile, refusalOf } from './page-file.js';
 import { SnapshotWalk, type Walk } from './snapshot-walk.js';

@@ -2,7 +2,7 @@
  * What a database of an LMDB file holds, straight from the file: for checks of a file that lmdb shall not touch, and of what
  * lmdb is about to touch. Never throws for what the file holds.
  */
-import type { Meta, Refusal } from './lmdb-meta.js';
+import type { Meta, Refusal } from './meta.js';
 import {
   BIG,
   checkRun,
@@ -21,7 +21,7 @@ import {
   readRun,
   readTree,
   TREE,
-} from './lmdb-page.js';
+} from './page.js';
 import { type FileRef, PageFile, refusalOf } from './page-file.js';
 import { DATABASES } from './snapshot-walk.js';
 import { byBytes, leavesFrom, type WalkedTree } from './tree-walk.js';

@@ -16,8 +16,9 @@
  *
  * So both pages have to be sound: one that is not hides the newest commit, or becomes the newest by accident.
  */
-import { META, readTree, readU64, type TreeRecord } from './lmdb-page.js';
-import { PAGE_BYTES } from './room.js';
+
+import { PAGE_BYTES } from '../room.js';
+import { META, readTree, readU64, type TreeRecord } from './page.js';
 
 const MAGIC = 0xbeefc0de;
 const VERSION = 2;

@@ -1,6 +1,8 @@
 /**
  * Walks one tree of an LMDB file in the order of its keys, verifying each page before it is used.
  */
+
+import { PAGE_BYTES } from '../room.js';
 import {
   BRANCH,
   checkTreePage,
@@ -14,10 +16,9 @@ import {
   pageTransaction,
   readU64,
   type TreeRecord,
-} from './lmdb-page.js';
+} from './page.js';
 import type { PageFile } from './page-file.js';
 import type { PageSet } from './page-set.js';
-import { PAGE_BYTES } from './room.js';
 
 /** LMDB's cursors hold at most so many pages. */
 const MAX_DEPTH = 32;

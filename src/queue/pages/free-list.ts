@@ -7,9 +7,10 @@
  * In no order; bytes behind the n words mean nothing. LMDB believes all of it: a wrong n makes it read beyond the record, a
  * wrong page is given to the next commit.
  */
-import { BIG, Damage, dataBytes, keyEnd, nodeFlags, readRun } from './lmdb-page.js';
+
+import { PAGE_BYTES } from '../room.js';
+import { BIG, Damage, dataBytes, keyEnd, nodeFlags, readRun } from './page.js';
 import type { PageFile } from './page-file.js';
-import { PAGE_BYTES } from './room.js';
 import type { Leaf } from './tree-walk.js';
 
 /** What a free list record is read from: word `index` of its value. */
