@@ -1,6 +1,7 @@
 /**
  * Ways to damage a rot file, each chosen by a seed.
  */
+import { crc32 } from 'node:zlib';
 import { type PageUse, pagesFor, pageUses } from './rot-pages.js';
 
 const PAGE = 4096;
@@ -110,7 +111,9 @@ export function foreign(next: Random): Damaged {
 /** The same file, of a format to come. */
 export function newerFormat(sound: Buffer): Damaged {
   const bytes = Buffer.from(sound);
-  for (let at = bytes.indexOf('{"format":1,'); at !== -1; at = bytes.indexOf('{"format":1,', at + 1))
-    bytes[at + 10] = 0x32;
+  for (let at = bytes.indexOf('{"format":1,'); at !== -1; at = bytes.indexOf('{"format":1,', at + 1)) {
+    bytes.write('2', at + '{"format":'.length);
+    bytes.writeUInt32LE(crc32(bytes.subarray(at, bytes.indexOf('}}', at) + 2)), at - 4);
+  }
   return { what: 'newer format', bytes };
 }
