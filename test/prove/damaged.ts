@@ -1,6 +1,6 @@
 /**
  * Many damaged files, each opened beside a sound queue by a process like a server in small, which reads all of it and writes
- * to it (test/queue/victim.ts). No file may end that process, hang it, or make it answer bytes that were never pushed.
+ * to it (test/support/victim.ts). No file may end that process, hang it, or make it answer bytes that were never pushed.
  *
  * node test/prove/damaged.js --files 2000 --seed 1
  */
@@ -20,9 +20,9 @@ import {
   newerFormat,
   type Random,
   random,
-} from '../queue/damage.js';
-import { type Fate, Victims } from '../queue/victims.js';
-import { fillQueue } from '../queue/workload.js';
+} from '../support/damage.js';
+import { type Fate, Victims } from '../support/victims.js';
+import { fillQueue } from '../support/workload.js';
 
 export interface DamagedOptions {
   readonly files: number;

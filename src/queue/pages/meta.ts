@@ -50,14 +50,25 @@ export interface Refusal {
   readonly page?: number;
 }
 
+/**
+ * The root of a main tree, and what it must bear: each commit writes it anew, and nothing writes to the pages of the commit
+ * before the last. That tells whether a meta page was given another number.
+ */
+export interface MarkedRoot {
+  readonly page: number;
+  readonly transactions: readonly number[];
+}
+
+/** A compacting copy marks all its pages with this, whatever commit it is of. */
+const COPIED = 1;
+
 /** The state of the file after one commit: what LMDB will show. */
 export interface Meta {
   readonly transaction: number;
   readonly lastPage: number;
   readonly free: TreeRecord;
   readonly main: TreeRecord;
-  /** The transaction that the root of the main tree bears: each commit writes it anew; a compacting copy marks all with 1. */
-  readonly rootTransaction: number;
+  readonly roots: readonly MarkedRoot[];
 }
 
 const hasMagic = (page: Buffer): boolean => page.length >= 28 && page.readUInt32LE(24) === MAGIC;
@@ -90,6 +101,26 @@ function foreign(even: Buffer, odd: Buffer): Refusal | undefined {
   return undefined;
 }
 
+type Commit = Omit<Meta, 'roots'>;
+
+const readMeta = (page: Buffer): Commit => ({
+  transaction: readU64(page, 152),
+  lastPage: readU64(page, 144),
+  free: readTree(page, 48),
+  main: readTree(page, 96),
+});
+
+function rootsOf(newest: Commit, older: Commit): MarkedRoot[] {
+  const roots: MarkedRoot[] = [];
+  const add = (page: number | undefined, ...transactions: number[]): void => {
+    if (page !== undefined) roots.push({ page, transactions });
+  };
+  // Without a commit before it, the newest is the first one, or that of a copy.
+  add(newest.main.root, older.transaction === 0 ? COPIED : newest.transaction);
+  if (older.transaction !== 0) add(older.main.root, older.transaction, COPIED);
+  return roots;
+}
+
 /**
  * The snapshot that LMDB will use.
  * @param head the first two pages, or what there is of them @param size of the file in bytes
@@ -106,21 +137,14 @@ export function pickMeta(head: Buffer, size: number): Meta | Refusal {
     const fault = hasMagic(page) ? metaFault(page, number) : 'is none of LMDB';
     if (fault !== undefined) return refuse('damaged', `meta page ${number} ${fault}`, number);
   }
-  const [even, odd] = pages.map((page) => readU64(page, 152)) as [number, number];
-  const number = even >= odd ? 0 : 1;
-  const [newest, older] = number === 0 ? [even, odd] : [odd, even];
+  const metas = pages.map(readMeta) as [Commit, Commit];
+  const number = metas[0].transaction >= metas[1].transaction ? 0 : 1;
+  const [newest, older] = number === 0 ? metas : [metas[1], metas[0]];
   // Commits write the two pages in turn. A file that was just made, or copied with compaction, has one without a commit.
-  if (older !== newest - 1 && older !== 0) {
+  if (older.transaction !== newest.transaction - 1 && older.transaction !== 0) {
     return refuse('damaged', `meta page ${1 - number} does not hold the commit before the last`, 1 - number);
   }
-  const page = pages[number];
-  const meta: Meta = {
-    transaction: newest,
-    lastPage: readU64(page, 144),
-    free: readTree(page, 48),
-    main: readTree(page, 96),
-    rootTransaction: older === 0 ? 1 : newest,
-  };
+  const meta = { ...newest, roots: rootsOf(newest, older) };
   if ((meta.lastPage + 1) * PAGE_BYTES > size) {
     return refuse('cut_short', `it is cut short: ${size} bytes of at least ${(meta.lastPage + 1) * PAGE_BYTES}`);
   }

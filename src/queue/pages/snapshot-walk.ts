@@ -116,14 +116,14 @@ export class SnapshotWalk {
 
   /** The databases. One that is none is of another program, or damage: it is kept under the name ''. */
   #walkMain(): NamedTree[] {
-    const { main, rootTransaction } = this.meta;
+    const { main, roots, transaction } = this.meta;
     const named: NamedTree[] = [];
-    if (main.root !== undefined) {
-      this.file.read(this.#header, main.root);
-      // An older root under the newest meta page, or the other way round, is a commit that would be taken back.
-      if (pageTransaction(this.#header) !== rootTransaction) throw new Damage('is not of the last commit', main.root);
+    for (const { page, transactions } of roots) {
+      this.file.read(this.#header, page);
+      // One meta page was given another number: then LMDB would take back a commit.
+      if (!transactions.includes(pageTransaction(this.#header))) throw new Damage('is of another commit', page);
     }
-    this.#walkTree({ record: main, newest: rootTransaction, order: byBytes }, ({ page, number }, node) => {
+    this.#walkTree({ record: main, newest: transaction, order: byBytes }, ({ page, number }, node) => {
       const start = keyStart(node);
       const end = keyEnd(page, node);
       const isTree = nodeFlags(page, node) === TREE && page[end - 1] === 0;

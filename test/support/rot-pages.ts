@@ -31,8 +31,7 @@ function addPage(file: Buffer, number: number, uses: Map<number, PageUse>, kind:
   const page = number * PAGE;
   const isBranch = u16(file, page + 18) === 1;
   uses.set(number, `${kind}${isBranch ? 'branch' : 'leaf'}`);
-  for (let i = 0; i < u16(file, page + 20) / 2; i++) {
-    const node = page + HEADER + u16(file, page + HEADER + 2 * i);
+  for (const node of nodesOf(file, number)) {
     const data = node + 8 + u16(file, node + 6);
     if (isBranch) addPage(file, file.readUIntLE(node, 6), uses, kind);
     else if (u16(file, node + 4) === 2) addTree(file, data, uses, kind);
@@ -47,3 +46,10 @@ function addRun(first: number, pages: number, uses: Map<number, PageUse>, kind: 
 /** Pages of one of these uses. */
 export const pagesFor = (uses: ReadonlyMap<number, PageUse>, ...wanted: readonly PageUse[]): number[] =>
   [...uses].filter(([, use]) => wanted.includes(use)).map(([number]) => number);
+
+/** Where the nodes of a tree's page stand in the file. */
+export const nodesOf = (file: Buffer, number: number): number[] =>
+  Array.from(
+    { length: u16(file, number * PAGE + 20) / 2 },
+    (_, i) => number * PAGE + HEADER + u16(file, number * PAGE + HEADER + 2 * i),
+  );
