@@ -1,9 +1,10 @@
 /**
  * What a rot file says of itself, in table "meta": its configuration, written at create, and its state, written by every
- * commit.
+ * commit. Each value is `u32 little-endian CRC-32 of the JSON | JSON`: a wrong digit would lose messages without a word.
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
+import { crc32 } from 'node:zlib';
 import { RoteraError } from '../errors.js';
 import type { Environment } from './environment.js';
 import type { Limits } from './retention.js';
@@ -53,7 +54,16 @@ export interface FileState {
   readonly rotated: Rotated;
 }
 
-export const encodeJson = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
+const CHECKSUM_BYTES = 4;
+
+/** A value of table "meta". */
+export function encodeJson(value: unknown): Buffer {
+  const json = Buffer.from(JSON.stringify(value));
+  const checksum = Buffer.alloc(CHECKSUM_BYTES);
+  checksum.writeUInt32LE(crc32(json));
+  return Buffer.concat([checksum, json]);
+}
+
 export const newEpoch = (): string => randomBytes(9).toString('base64url');
 
 /** Where the file at `path` lives. */
@@ -78,12 +88,17 @@ function bootId(): string {
   return boot;
 }
 
-/** @throws `not_a_rot_file` when it is not there */
+/** @throws `not_a_rot_file` when it is not there, `queue_unreadable` when it is damaged */
 export function readMeta<T>(environment: Environment, key: Buffer): T {
   const value = environment.get('meta', key);
   if (value === undefined)
     throw new RoteraError('not_a_rot_file', `This is not a rot file: it has no ${key.toString()}.`);
-  return JSON.parse(value.toString()) as T;
+  const json = value.subarray(CHECKSUM_BYTES);
+  if (value.length < CHECKSUM_BYTES || value.readUInt32LE() !== crc32(json)) {
+    const text = `The file cannot be used: its ${key.toString()} is damaged. Restore it from a copy.`;
+    throw new RoteraError('queue_unreadable', text, { fault: 'damaged' });
+  }
+  return JSON.parse(json.toString()) as T;
 }
 
 /** @throws `not_a_rot_file` for a file of another format */

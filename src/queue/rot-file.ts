@@ -37,6 +37,7 @@ import { probe } from './probe.js';
 import { type Limits, rotate } from './retention.js';
 import { commitPages } from './room.js';
 import { StoredMessages } from './stored-messages.js';
+import { ValueHeaders } from './value-headers.js';
 
 /** Each step either settles what was freed or rotates more out; a reader that holds old pages makes them all vain. */
 const MOST_ROOM_STEPS = 12;
@@ -77,6 +78,7 @@ export class RotFile {
   readonly #allocation: Allocation;
   // Runtime.
   readonly #store: BlockStore;
+  readonly #headers: ValueHeaders | undefined;
   readonly #identity: { readonly ino: number; readonly dev: number };
   #failure: RoteraError | undefined;
 
@@ -91,6 +93,7 @@ export class RotFile {
     this.#store = new BlockStore(environment, options.blocks);
     this.#messages = new StoredMessages(this.#store, readMeta<FileState>(environment, STATE_KEY));
     this.#identity = statSync(path);
+    if (options.readOnly === undefined) this.#headers = new ValueHeaders(path, this.state.next);
     this.#failure = options.readOnly;
   }
 
@@ -102,13 +105,14 @@ export class RotFile {
   static async open(path: string, options: RotFileOptions): Promise<RotFile> {
     probe(path);
     let environment: Environment | undefined;
+    let file: RotFile | undefined;
     try {
       environment = Environment.open(path, { readOnly: options.readOnly !== undefined });
-      const file = new RotFile(path, environment, options);
+      file = new RotFile(path, environment, options);
       if (options.readOnly === undefined) await file.#settleIn();
       return file;
     } catch (cause) {
-      await environment?.close();
+      await (file ?? environment)?.close();
       if (cause instanceof RoteraError) throw cause;
       throw new RoteraError('queue_unreadable', `The file cannot be opened: ${messageOf(cause)}.`, {}, { cause });
     }
@@ -185,6 +189,7 @@ export class RotFile {
   async close(): Promise<void> {
     this.#failure ??= new RoteraError('queue_unreadable', 'The queue is closed.');
     await this.environment.close();
+    this.#headers?.close();
   }
 
   /** Draws a new epoch when this file is a copy of the one that was created. */
@@ -275,6 +280,7 @@ export class RotFile {
     const before = this.state;
     const removals = gone.map((key): Entry => ({ table: 'blocks', key, value: null }));
     try {
+      this.#headers?.mend(gone, layout?.chunks);
       await this.environment.commit([
         ...entries,
         ...removals,
