@@ -1,0 +1,132 @@
+/**
+ * The command `npm run prove -- NAME`: runs one proof, prints what came of it, ends with 0 only when nothing was violated and
+ * every control was caught.
+ */
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { SingleBar } from 'cli-progress';
+import { table } from '../../cli/render.js';
+import { killAll } from './child.js';
+import { crash } from './crash.js';
+import { powerCut } from './power-cut.js';
+import type { Outcome, Proof } from './proof.js';
+import { anySeed } from './random.js';
+
+const proofs: Readonly<Record<string, Proof>> = { crash, 'power-cut': powerCut };
+
+/** Where Linux keeps files in memory. */
+const MEMORY = '/dev/shm';
+/** Violations printed; the rest is counted. */
+const SHOWN = 20;
+
+const HELP = `Usage: npm run prove -- NAME [--seed N] [--rounds N] [--minutes N]
+
+${table(Object.entries(proofs).map(([name, { about, round, rounds }]) => [`  ${name}`, about, `${rounds} ${round}`]))}
+  --seed N      the choices of an earlier run again (default: others each time)
+  --rounds N    how often to try (also: --runs N)
+  --minutes N   begin nothing new after so many minutes (default 60)
+
+Prints what was tried and what happened. Ends with 0 only when nothing was violated and each control, a deliberate fault,
+was caught; with 1 when not, or when time was up before half of the rounds; with 2 when the words are wrong.
+
+Examples:
+  npm run prove -- crash --rounds 300
+  npm run prove -- crash --rounds 1 --seed 1234
+`;
+
+interface Words {
+  readonly name: string;
+  readonly proof: Proof;
+  readonly seed: number;
+  readonly rounds: number;
+  readonly minutes: number;
+}
+
+function wholeNumber(text: string | undefined, absent: number): number {
+  if (text === undefined) return absent;
+  if (!/^\d{1,10}$/.test(text)) throw new Error(`${text} is no whole number`);
+  return Number(text);
+}
+
+function parse(args: string[]): Words | undefined {
+  const option = { type: 'string' } as const;
+  const options = { seed: option, rounds: option, runs: option, minutes: option, help: { type: 'boolean' } } as const;
+  const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
+  const [name = ''] = positionals;
+  const proof = proofs[name];
+  if (values.help === true || name === '') return undefined;
+  if (proof === undefined || positionals.length > 1) throw new Error(`There is no proof ${positionals.join(' ')}`);
+  const rounds = wholeNumber(values.rounds ?? values.runs, proof.rounds);
+  return { name, proof, rounds, seed: wholeNumber(values.seed, anySeed()), minutes: wholeNumber(values.minutes, 60) };
+}
+
+function report({ name, rounds, seed }: Words, outcome: Outcome, seconds: number): boolean {
+  const { violations, controls } = outcome;
+  const done = outcome.rounds < rounds ? `${outcome.rounds} of ${rounds} (time was up)` : String(outcome.rounds);
+  for (const violation of violations.slice(0, SHOWN)) console.log(`VIOLATION ${violation}`);
+  if (violations.length > SHOWN) console.log(`VIOLATION and ${violations.length - SHOWN} more`);
+  console.log(table([['rounds', done], ...outcome.rows, ['seconds', String(Math.round(seconds))]]));
+  for (const { name, caught } of controls) console.log(`control ${name}: ${caught ?? 'NOT CAUGHT'}`);
+  const good = violations.length === 0 && controls.every(({ caught }) => caught !== undefined);
+  console.log(`${name} seed ${seed}: ${good ? 'no violation' : 'FAILED'}, ${violations.length} violations`);
+  return good && outcome.rounds >= rounds / 2;
+}
+
+async function prove(words: Words): Promise<boolean> {
+  const { proof, name, seed, rounds, minutes } = words;
+  const directory = mkdtempSync(join(tmpdir(), `rotera-${name}-`));
+  const memory = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), `rotera-${name}-`));
+  const cleanUp = (): void => {
+    killAll();
+    for (const path of [directory, memory]) rmSync(path, { recursive: true, force: true });
+  };
+  const stop = (): void => {
+    cleanUp();
+    process.exit(130);
+  };
+  process.once('SIGINT', stop).once('SIGTERM', stop);
+  const bar = new SingleBar({
+    format: `${name} {bar} {value}/{total} {text}`,
+    hideCursor: true,
+    stream: process.stderr,
+  });
+  const began = performance.now();
+  console.log(`${name}: ${proof.about}\nseed ${seed}, ${rounds} ${proof.round}`);
+  try {
+    bar.start(rounds, 0, { text: '' });
+    const outcome = await proof.run({
+      seed,
+      rounds,
+      endMs: began + minutes * 60_000,
+      directory,
+      memory,
+      progress: (done, of, text = '') => {
+        bar.setTotal(of);
+        bar.update(done, { text });
+      },
+      print: (line) => console.log(line),
+    });
+    bar.stop();
+    return report(words, outcome, (performance.now() - began) / 1000);
+  } finally {
+    bar.stop();
+    cleanUp();
+  }
+}
+
+async function main(args: string[]): Promise<number> {
+  let words: Words | undefined;
+  try {
+    words = parse(args);
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : error}. See npm run prove -- --help.\n`);
+    return 2;
+  }
+  if (words !== undefined) return (await prove(words)) ? 0 : 1;
+  process.stdout.write(HELP);
+  return 0;
+}
+
+process.exitCode = await main(process.argv.slice(2));
