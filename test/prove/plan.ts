@@ -43,4 +43,5 @@ export type Said =
       readonly count: number;
       readonly first: number;
     }
+  | { readonly is: 'failed'; readonly code: string }
   | { readonly is: 'refused'; readonly code: string; readonly ms: number };

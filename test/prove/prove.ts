@@ -10,11 +10,12 @@ import { SingleBar } from 'cli-progress';
 import { table } from '../../cli/render.js';
 import { killAll } from './child.js';
 import { crash } from './crash.js';
+import { faults } from './faults.js';
 import { powerCut } from './power-cut.js';
 import type { Outcome, Proof } from './proof.js';
 import { anySeed } from './random.js';
 
-const proofs: Readonly<Record<string, Proof>> = { crash, 'power-cut': powerCut };
+const proofs: Readonly<Record<string, Proof>> = { crash, 'power-cut': powerCut, faults };
 
 /** Where Linux keeps files in memory. */
 const MEMORY = '/dev/shm';

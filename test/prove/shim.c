@@ -33,7 +33,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { WRITE = 1, SYNC = 2, TRUNCATE = 4, NAME = 8, OPEN = 16 };
+/* EXTEND: a write behind the end of its file, which needs room on the disk. */
+enum { WRITE = 1, SYNC = 2, TRUNCATE = 4, NAME = 8, OPEN = 16, EXTEND = 32 };
 enum { GO_ON = 0, SHORT = -1, NO_SYNC = -2 };
 
 struct entry {
@@ -127,7 +128,7 @@ static int disturb(int kind, const char *path) {
   if (call < shim.at || (shim.count >= 0 && call >= shim.at + shim.count)) return GO_ON;
   if (!strncmp(shim.act, "kill", 4)) raise(SIGKILL);
   if (!strncmp(shim.act, "delay", 5)) usleep((useconds_t)shim.value * 1000);
-  if (!strncmp(shim.act, "short", 5)) return kind == WRITE ? SHORT : GO_ON;
+  if (!strncmp(shim.act, "short", 5)) return kind & WRITE ? SHORT : GO_ON;
   if (!strncmp(shim.act, "sync", 4)) return kind == SYNC ? NO_SYNC : GO_ON;
   return !strncmp(shim.act, "errno", 5) ? shim.value : GO_ON;
 }
@@ -141,12 +142,17 @@ static ssize_t write_all(int fd, const struct iovec *data, int count, off_t offs
   return real(fd, data, count, offset);
 }
 
-/* The first half, as a disk does that fills up in the middle of a write. */
-static ssize_t write_half(int fd, const struct iovec *data, int count, off_t offset) {
+static size_t length_of(const struct iovec *data, int count) {
   size_t length = 0;
   for (int i = 0; i < count; i++) length += data[i].iov_len;
+  return length;
+}
+
+/* The first half, as a disk does that fills up in the middle of a write. */
+static ssize_t write_half(int fd, const struct iovec *data, int count, off_t offset) {
   struct iovec part = data[0];
-  if (part.iov_len > length / 2) part.iov_len = length / 2;
+  size_t half = length_of(data, count) / 2;
+  if (part.iov_len > half) part.iov_len = half;
   if (part.iov_len == 0) {
     errno = shim.value;
     return -1;
@@ -159,13 +165,13 @@ static ssize_t put(int fd, const struct iovec *data, int count, off_t offset) {
   struct stat stat;
   if (fd == shim.marks) record((struct entry){.type = 'M'}, "", data, count);
   if (fd == shim.marks || !ours_open(fd, path, &stat)) return write_all(fd, data, count, offset);
-  int fate = disturb(WRITE, path);
+  off_t at = offset < 0 ? lseek(fd, 0, SEEK_CUR) : offset;
+  int fate = disturb(at + (off_t)length_of(data, count) > stat.st_size ? WRITE | EXTEND : WRITE, path);
   if (fate > 0) {
     errno = fate;
     return -1;
   }
   if (fate == SHORT) return write_half(fd, data, count, offset);
-  off_t at = offset < 0 ? lseek(fd, 0, SEEK_CUR) : offset;
   uint8_t synced = (fcntl(fd, F_GETFL) & O_DSYNC) != 0;
   record((struct entry){'W', synced, .inode = stat.st_ino, .offset = (uint64_t)at}, base(path), data, count);
   ssize_t done = write_all(fd, data, count, offset);

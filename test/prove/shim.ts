@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SAY_FD } from './child.js';
 
-/** Kinds of calls, as numbers to add up. */
-export const CALLS = { write: 1, sync: 2, truncate: 4, name: 8, open: 16 } as const;
+/** Kinds of calls, as numbers to add up; `extend` is a write that makes its file longer. */
+export const CALLS = { write: 1, sync: 2, truncate: 4, name: 8, open: 16, extend: 32 } as const;
 
 /** What happens to a call, as shim.c spells it. */
 export type Disturbance = `errno=${number}` | `short=${number}` | `delay=${number}` | 'sync=0' | 'kill=9';

@@ -46,7 +46,7 @@ function look(queue: Queue, from: number) {
   const altered: number[] = [];
   const gaps: Array<readonly [number, number]> = [];
   for (let id = from; id < queue.next; ) {
-    const answer = queue.read({ from: { kind: 'id', id }, limit: 100_000, maxBytes: 4 * 1024 * 1024 });
+    const answer = queue.read({ from: id, limit: 100_000, maxBytes: 4 * 1024 * 1024 });
     if (answer.gap !== null) gaps.push([answer.gap.from, answer.gap.to]);
     for (const { first, records } of answer.slices) gather(runs, altered, first, records);
     id = answer.next;
@@ -68,7 +68,8 @@ async function examine(queue: Queue, life: number): Promise<Found> {
     const batch: Batch = batchOf(
       fitting.map((length, index) => messageOf({ ...label, index, sequence: start + index }, length)),
     );
-    const { first } = await queue.push(batch);
+    // Null only for a repeat of a producer's push.
+    const first = (await queue.push(batch)).first as number;
     acks.push({ queue: queue.name, life, writer: 0, sequence, count: of, first });
     sequence += of;
   }

@@ -16,11 +16,23 @@ const PUSH_BYTES = 1024 * 1024;
 /** A writer whose pushes are refused so often stops. */
 const REFUSALS = 3;
 
+/** How a process ends whose write failed, and how long that may take before it is killed; ms. */
+const EXIT_FAILED = 70;
+const EXIT_MS = 2000;
+
 const plan = job<Plan>();
 const random = new Random(plan.seed).fork(plan.life);
 /** Writer numbers given so far. A writer whose push was refused takes a new one, since what became of the push is open. */
 let writers = 0;
 let made = 0;
+
+let failed = false;
+
+function fail(error: RoteraError): void {
+  failed = true;
+  say({ is: 'failed', code: error.code });
+  setTimeout(() => process.kill(process.pid, 'SIGKILL'), EXIT_MS).unref();
+}
 
 const codeOf = (error: unknown): string =>
   error instanceof RoteraError ? error.code : `no RoteraError, but ${error instanceof Error ? error.stack : error}`;
@@ -89,7 +101,7 @@ async function create(queues: Queues, name: string): Promise<Queue | undefined> 
 
 async function session(crew: readonly Writer[], last: boolean): Promise<void> {
   say({ is: 'opening' });
-  const queues = await Queues.open(plan.directory, { now: Date.now });
+  const queues = await Queues.open(plan.directory, { now: Date.now, onFailure: fail });
   say({ is: 'opened' });
   for (const { reason } of queues.unreadable) say({ is: 'refused', code: reason.code, ms: 0 });
   const served: Queue[] = [];
@@ -112,6 +124,8 @@ async function session(crew: readonly Writer[], last: boolean): Promise<void> {
     process.kill(process.pid, 'SIGKILL');
   }
   await Promise.all([creating, ...working]);
+  // As the server does: what waited is answered, and nothing more is asked of lmdb.
+  if (failed) process.exit(EXIT_FAILED);
   say({ is: 'closing' });
   await queues.close();
   say({ is: 'closed' });
