@@ -176,10 +176,10 @@ async function prove(trial: Trial): Promise<Outcome> {
   const { kills, ledger, rotated } = crasher.tally;
   return {
     rounds,
-    rows: [
-      ['messages acknowledged', String(ledger.messages)],
-      ['messages rotated', String(rotated)],
-      ...[...kills].sort().map(([last, count]) => [`killed after '${last}'`, String(count)]),
+    facts: [
+      ['messages acknowledged', ledger.messages],
+      ['messages rotated', rotated],
+      ...[...kills].sort().map(([last, count]): [string, number] => [`killed after '${last}'`, count]),
     ],
     violations,
     controls: [await early(trial), ...tampered(crasher.last)],

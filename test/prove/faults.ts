@@ -67,7 +67,14 @@ const ACTS: Readonly<Record<Kind, readonly Disturbance[]>> = {
   open: ['kill=9'],
   truncate: [],
 };
-const BEGINS: Readonly<Record<Kind, string>> = { write: 'W', extend: '', sync: 'FD', name: 'LU', open: 'OCT', truncate: '' };
+const BEGINS: Readonly<Record<Kind, string>> = {
+  write: 'W',
+  extend: '',
+  sync: 'FD',
+  name: 'LU',
+  open: 'OCT',
+  truncate: '',
+};
 
 /** Every fault that can happen at the calls of a recorded run. */
 function faultsOf(events: readonly Event[]): Fault[] {
@@ -145,7 +152,10 @@ class Faulter {
     const name = nameOf(fault);
     const refused: string[] = [];
     const { kind, act, at } = fault;
-    const env = act === 'none' || kind === 'handles' ? {} : this.#shim.env({ directory, disturb: { ...fault, act, calls: CALLS[kind] } });
+    const env =
+      act === 'none' || kind === 'handles'
+        ? {}
+        : this.#shim.env({ directory, disturb: { ...fault, act, calls: CALLS[kind] } });
     const under = kind === 'handles' ? ['sh', '-c', 'ulimit -n "$0" && exec "$@"', String(at)] : [];
     const began = performance.now();
     const ended = await run('pusher', this.#plan(directory), {
@@ -238,7 +248,7 @@ async function prove(trial: Trial): Promise<Outcome> {
   }
   return {
     rounds,
-    rows: [...faulter.tally].sort().map(([what, count]) => [what, String(count)]),
+    facts: [...faulter.tally].sort(),
     violations,
     controls: [await early(trial, shim)],
   };

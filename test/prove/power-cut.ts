@@ -177,7 +177,7 @@ class PowerCutter {
 
   async #examine(batch: readonly Candidate[], wrong: string[]): Promise<void> {
     const under = typeof this.#boot !== 'string' && this.#batches++ % 2 === 0 ? this.#boot : undefined;
-    const boot = under === undefined ? 'same boot' : 'another boot';
+    const boot = under === undefined ? 'the same boot' : 'another boot';
     this.kinds.set(boot, (this.kinds.get(boot) ?? 0) + batch.length);
     const options: ExamineOptions = { queues: ['main'], life: 1000, ...this.subject, ...(under && { under }) };
     wrong.push(...(await examineAll(batch, options)).map((text) => `${boot}, ${text}`));
@@ -211,10 +211,10 @@ async function prove(trial: Trial): Promise<Outcome> {
   for (const [name, subject] of Object.entries(CONTROLS)) controls.push(await caught(trial, name, subject, shim));
   return {
     rounds: cutter.states,
-    rows: [
-      ['recordings', String(sessions)],
-      ['calls recorded', String(cutter.calls)],
-      ...[...cutter.kinds].map(([boot, states]) => [`states opened in the ${boot}`, String(states)]),
+    facts: [
+      ['recordings', sessions],
+      ['records of calls', cutter.calls],
+      ...[...cutter.kinds].map(([boot, states]): [string, number] => [`states opened in ${boot}`, states]),
     ],
     violations,
     controls,

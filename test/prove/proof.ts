@@ -31,8 +31,10 @@ export interface Control {
 export interface Outcome {
   /** Rounds done: fewer than asked for only when time was up. */
   readonly rounds: number;
-  /** Counts and measures, a name and a value each, or whole rows of a table. */
-  readonly rows: ReadonlyArray<readonly string[]>;
+  /** Counts and measures, a name and a value each. */
+  readonly facts: ReadonlyArray<readonly [name: string, value: string | number]>;
+  /** Rows under each other, the first with the names of the columns. */
+  readonly table?: ReadonlyArray<readonly string[]>;
   /** Everything that must not be. */
   readonly violations: readonly string[];
   readonly controls: readonly Control[];
@@ -44,5 +46,7 @@ export interface Proof {
   /** What a round is, and how many there are unless asked for otherwise. */
   readonly round: string;
   readonly rounds: number;
+  /** Whether --minutes without --rounds means: as many rounds as fit. */
+  readonly lasting?: boolean;
   readonly run: (trial: Trial) => Promise<Outcome>;
 }
