@@ -7,16 +7,26 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { SingleBar } from 'cli-progress';
+import { benchEngine } from './bench-engine.js';
 import { killAll } from './child.js';
 import { crash } from './crash.js';
 import { faults } from './faults.js';
+import { model } from './model.js';
 import { powerCut } from './power-cut.js';
 import type { Outcome, Proof } from './proof.js';
 import { anySeed } from './random.js';
 import { slowDisk } from './slow-disk.js';
 import { soak } from './soak.js';
 
-const proofs: Readonly<Record<string, Proof>> = { crash, 'power-cut': powerCut, soak, faults, 'slow-disk': slowDisk };
+const proofs: Readonly<Record<string, Proof>> = {
+  crash,
+  'power-cut': powerCut,
+  faults,
+  soak,
+  'slow-disk': slowDisk,
+  model,
+  'bench-engine': benchEngine,
+};
 
 /** Where Linux keeps files in memory. */
 const MEMORY = '/dev/shm';
