@@ -197,7 +197,7 @@ function badEnd({ kind, act }: Fault, ended: Ended): string | undefined {
 }
 
 /** Runs with each of the faults, several at a time, and examines what they leave. */
-async function disturbAll(faulter: Faulter, faults: readonly Fault[]): Promise<string[]> {
+async function disturbAll(faulter: Faulter, faults: readonly Fault[], keep?: string): Promise<string[]> {
   const wrong: string[] = [];
   const candidates: Candidate[] = [];
   const left = [...faults];
@@ -207,8 +207,7 @@ async function disturbAll(faulter: Faulter, faults: readonly Fault[]): Promise<s
     }
   };
   await Promise.all(Array.from({ length: WORKERS }, work));
-  wrong.push(...(await examineAll(candidates, { life: 2 })));
-  for (const { directory } of candidates) rmSync(directory, { recursive: true });
+  wrong.push(...(await examineAll(candidates, { life: 2, keep })));
   return wrong;
 }
 
@@ -242,7 +241,7 @@ async function prove(trial: Trial): Promise<Outcome> {
       const hangs = (rounds + i) % HANG_EVERY === HANG_EVERY / 2 && (fault.kind === 'write' || fault.kind === 'sync');
       return hangs ? { ...fault, act: `delay=${HANG_MS}`, count: 1 } : fault;
     });
-    violations.push(...(await disturbAll(faulter, batch)));
+    violations.push(...(await disturbAll(faulter, batch, trial.keep)));
     rounds += batch.length;
     trial.progress(rounds, trial.rounds, `${violations.length} violations`);
   }

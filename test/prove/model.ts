@@ -1,38 +1,51 @@
 /**
- * Random operations on a queue, compared with a plain array, far more of them than the tests try.
+ * Random operations on a queue, compared with a plain array: far more of them than the tests try.
  */
-import { existsSync } from 'node:fs';
-import type { Control, Outcome, Proof, Trial } from './proof.js';
+import { type ChildOptions, complaintAbout, run } from './child.js';
+import type { Modelling } from './children/modeler.js';
+import { replaced } from './controls/replace.js';
+import type { Outcome, Proof, Trial } from './proof.js';
+import { Random } from './random.js';
 
-/** What the test of the model offers: rejects with a counterexample. */
-interface Model {
-  readonly checkModel: (runs: number, seed?: number) => Promise<void>;
-}
+/** Sequences tried by one process, and the longest that they may take; ms. */
+const RUNS = 250;
+const DEADLINE_MS = 300_000;
+/** Processes at the same time. */
+const WORKERS = 2;
 
-/** So many sequences between two looks at the clock. */
-const RUNS = 500;
-
-async function load(): Promise<Model> {
-  const module = new URL('../queue/model.js', import.meta.url);
-  if (!existsSync(module)) throw new Error('test/queue/model.ts, which this runs, is missing.');
-  return (await import(module.href)) as Model;
+/** Tries so many sequences. @returns how the queue and its model differ, if they do */
+async function difference(job: Modelling, options: Omit<ChildOptions, 'deadlineMs'>): Promise<string | undefined> {
+  let how: string | undefined;
+  const ended = await run('modeler', job, {
+    ...options,
+    deadlineMs: DEADLINE_MS,
+    hear: (said) => {
+      how = (said as { readonly how?: string }).how;
+    },
+  });
+  return how ?? complaintAbout(ended);
 }
 
 async function prove(trial: Trial): Promise<Outcome> {
-  const { checkModel } = await load();
+  const random = new Random(trial.seed);
+  const env = { TMPDIR: trial.memory };
   const violations: string[] = [];
-  const controls: Control[] = [];
+  let begun = 0;
   let rounds = 0;
-  while (rounds < trial.rounds && violations.length === 0 && performance.now() < trial.endMs) {
-    const runs = Math.min(RUNS, trial.rounds - rounds);
-    try {
-      await checkModel(runs, (trial.seed + rounds) | 0);
-    } catch (error) {
-      violations.push(`runs from ${rounds} on: ${error instanceof Error ? error.message : error}`);
+  const work = async (): Promise<void> => {
+    while (begun < trial.rounds && violations.length === 0 && performance.now() < trial.endMs) {
+      const job = { seed: random.below(2 ** 31), runs: Math.min(RUNS, trial.rounds - begun) };
+      begun += job.runs;
+      const how = await difference(job, { env });
+      if (how !== undefined) violations.push(`${job.runs} sequences of seed ${job.seed}: ${how}`);
+      rounds += job.runs;
+      trial.progress(rounds, trial.rounds);
     }
-    rounds += runs;
-    trial.progress(rounds, trial.rounds);
-  }
+  };
+  await Promise.all(Array.from({ length: WORKERS }, work));
+  const broken = replaced({ module: '/src/queue/retention.js', by: './retention.js' });
+  const caught = await difference({ seed: 1, runs: RUNS }, { ...broken, env: { ...broken.env, ...env } });
+  const controls = [{ name: 'a queue that keeps one message too many', caught: caught?.split('\n')[0] }];
   return { rounds, facts: [], violations, controls };
 }
 

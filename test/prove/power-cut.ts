@@ -5,9 +5,8 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { replaced } from './controls/replace.js';
 import { type Candidate, type ExamineOptions, examineAll } from './examine.js';
-import { lmdbOptions } from './lmdb-options.js';
 import type { Plan } from './plan.js';
 import type { Control, Outcome, Proof, Trial } from './proof.js';
 import { Random } from './random.js';
@@ -90,14 +89,10 @@ interface Subject {
 }
 
 const ENGINE: Subject = { env: {}, imports: [] };
-const OPTIONS_MODULE = fileURLToPath(new URL('./lmdb-options.js', import.meta.url));
-const control = (options: Readonly<Record<string, unknown>>): Subject => ({
-  env: lmdbOptions(options),
-  imports: [OPTIONS_MODULE],
-});
+const LMDB = { module: '/node_modules/lmdb/node-index.js', by: './lmdb.js' };
 const CONTROLS: Readonly<Record<string, Subject>> = {
-  'lmdb as it opens files by default': control({ overlappingSync: true, safeRestore: false }),
-  'lmdb without sync': control({ noSync: true }),
+  'lmdb as it opens files by default': replaced(LMDB, { overlappingSync: true, safeRestore: false }),
+  'lmdb without sync': replaced(LMDB, { noSync: true }),
 };
 
 /** How to run a process so that it believes that the machine was started anew, or why that cannot be. */
@@ -125,6 +120,7 @@ class PowerCutter {
     readonly subject: Subject,
     readonly random: Random,
     shim: Shim,
+    readonly keep: string | undefined,
   ) {
     this.#shim = shim;
     this.#boot = anotherBoot(trial.directory);
@@ -179,14 +175,19 @@ class PowerCutter {
     const under = typeof this.#boot !== 'string' && this.#batches++ % 2 === 0 ? this.#boot : undefined;
     const boot = under === undefined ? 'the same boot' : 'another boot';
     this.kinds.set(boot, (this.kinds.get(boot) ?? 0) + batch.length);
-    const options: ExamineOptions = { queues: ['main'], life: 1000, ...this.subject, ...(under && { under }) };
+    const options: ExamineOptions = {
+      keep: this.keep,
+      queues: ['main'],
+      life: 1000,
+      ...this.subject,
+      ...(under && { under }),
+    };
     wrong.push(...(await examineAll(batch, options)).map((text) => `${boot}, ${text}`));
-    for (const { directory } of batch) rmSync(directory, { recursive: true });
   }
 }
 
 async function caught(trial: Trial, name: string, subject: Subject, shim: Shim): Promise<Control> {
-  const cutter = new PowerCutter(trial, subject, new Random(trial.seed).fork(2), shim);
+  const cutter = new PowerCutter(trial, subject, new Random(trial.seed).fork(2), shim, undefined);
   for (let i = 0; cutter.states < CONTROL_STATES; i++) {
     const wrong = await cutter.session(WORKLOADS[i % 3] as Workload, SESSION_STATES);
     if (wrong.length > 0)
@@ -197,7 +198,7 @@ async function caught(trial: Trial, name: string, subject: Subject, shim: Shim):
 
 async function prove(trial: Trial): Promise<Outcome> {
   const shim = Shim.compile(trial.directory);
-  const cutter = new PowerCutter(trial, ENGINE, new Random(trial.seed).fork(1), shim);
+  const cutter = new PowerCutter(trial, ENGINE, new Random(trial.seed).fork(1), shim, trial.keep);
   if (cutter.skipped !== undefined) trial.print(cutter.skipped);
   const share = Math.max(SESSION_STATES, Math.ceil(trial.rounds / SESSIONS));
   const violations: string[] = [];

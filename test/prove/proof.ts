@@ -14,6 +14,8 @@ export interface Trial {
   readonly directory: string;
   /** The same, in memory where there is such a thing: for files that need no disk under them. */
   readonly memory: string;
+  /** Where directories in which something is wrong are to be kept, if at all. */
+  readonly keep: string | undefined;
   /** Shows how far it is. */
   readonly progress: (done: number, of: number, text?: string) => void;
   /** Prints a line at once. */

@@ -36,7 +36,7 @@ const MANY = 1_000_000;
 /** Violations printed; the rest is counted. */
 const SHOWN = 20;
 
-const HELP = `Usage: npm run prove -- NAME [--seed N] [--rounds N] [--minutes N]
+const HELP = `Usage: npm run prove -- NAME [--seed N] [--rounds N] [--minutes N] [--keep DIRECTORY]
 
 ${Object.entries(proofs)
   .map(([name, { about, round, rounds }]) => `  ${name.padEnd(12)}  ${about} (${rounds} ${round})`)
@@ -45,6 +45,7 @@ ${Object.entries(proofs)
   --seed N      the choices of an earlier run again (default: others each time)
   --rounds N    how often to try (also: --runs N)
   --minutes N   begin nothing new after so many minutes (default ${MINUTES}); soak: and go on for as long
+  --keep DIR    power-cut, faults: keep the files of violations there, as they were before they were opened
 
 Prints what was tried and what happened. Ends with 0 only when nothing was violated and each control, a deliberate fault,
 was caught; with 1 when not, or when the default time was up before all rounds were done; with 2 when the words are wrong.
@@ -68,6 +69,7 @@ interface Words {
   readonly seed: number;
   readonly rounds: number;
   readonly minutes: number;
+  readonly keep: string | undefined;
   /** Whether the time was given: then fewer rounds are as asked for. */
   readonly bounded: boolean;
 }
@@ -80,7 +82,14 @@ function wholeNumber(text: string | undefined, absent: number): number {
 
 function parse(args: string[]): Words | undefined {
   const option = { type: 'string' } as const;
-  const options = { seed: option, rounds: option, runs: option, minutes: option, help: { type: 'boolean' } } as const;
+  const options = {
+    seed: option,
+    rounds: option,
+    runs: option,
+    minutes: option,
+    keep: option,
+    help: { type: 'boolean' },
+  } as const;
   const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
   const [name = ''] = positionals;
   const proof = proofs[name];
@@ -113,7 +122,7 @@ function report({ name, rounds, seed, bounded }: Words, outcome: Outcome, second
 }
 
 async function prove(words: Words): Promise<boolean> {
-  const { proof, name, seed, rounds, minutes } = words;
+  const { proof, name, seed, rounds, minutes, keep } = words;
   const directory = mkdtempSync(join(tmpdir(), `rotera-${name}-`));
   const memory = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), `rotera-${name}-`));
   const cleanUp = (): void => {
@@ -140,6 +149,7 @@ async function prove(words: Words): Promise<boolean> {
       endMs: began + minutes * 60_000,
       directory,
       memory,
+      keep,
       progress: (done, of, text = '') => {
         bar.setTotal(of);
         bar.update(done, { text });

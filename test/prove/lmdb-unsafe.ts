@@ -1,8 +1,0 @@
-/**
- * What the engine uses of lmdb, but opening files with the options of PROVE_LMDB_OPTIONS over those asked for.
- */
-import * as lmdb from 'lmdb';
-
-const options = JSON.parse(process.env['PROVE_LMDB_OPTIONS'] ?? '{}') as object;
-
-export const open = (asked: lmdb.RootDatabaseOptionsWithPath): lmdb.RootDatabase => lmdb.open({ ...asked, ...options });
