@@ -89,6 +89,7 @@ class Crasher {
       longest: LIMITS.maxMessageBytes,
       creates: moment.after === 'creating' ? 2 : 0,
       dies: false,
+      handles: null,
       acknowledgesEarly,
     };
     const child = start('pusher', plan, {

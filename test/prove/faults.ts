@@ -41,9 +41,9 @@ const REFUSALS = new Set([
   'queue_unreadable',
 ]);
 
-/** With fewer file handles Node does not start, with more nothing runs short. */
-const FEWEST_HANDLES = 24;
-const MOST_HANDLES = 48;
+/** With so many file handles left nothing runs short; and how many there are at all. */
+const ENOUGH_HANDLES = 16;
+const HANDLES = 128;
 /** Errors that last, unlike an interrupted call. */
 const LASTING = new Set<string>([`errno=${EIO}`, `errno=${ENOSPC}`]);
 
@@ -88,12 +88,14 @@ function faultsOf(events: readonly Event[]): Fault[] {
       }),
     );
   });
-  for (let at = FEWEST_HANDLES; at < MOST_HANDLES; at++) faults.push({ kind: 'handles', act: 'none', at, count: -1 });
+  for (let at = 0; at < ENOUGH_HANDLES; at++) faults.push({ kind: 'handles', act: 'none', at, count: -1 });
   return faults;
 }
 
 const nameOf = ({ kind, act, at, count }: Fault): string =>
-  kind === 'handles' ? `only ${at} file handles` : `${act} at ${kind} ${at}${count === -1 ? ' and all after' : ''}`;
+  kind === 'handles'
+    ? `only ${at} more file handles`
+    : `${act} at ${kind} ${at}${count === -1 ? ' and all after' : ''}`;
 
 class Faulter {
   readonly tally = new Map<string, number>();
@@ -108,7 +110,7 @@ class Faulter {
     this.#shim = shim;
   }
 
-  #plan(directory: string): Plan {
+  #plan(directory: string, handles: number | null = null): Plan {
     const limits = { maxBytes: 128 * 1024, maxMessageBytes: 20_000, reserve: this.#runs % 2 === 0 };
     const { seed } = this.trial;
     const work = {
@@ -120,6 +122,7 @@ class Faulter {
       creates: 1,
       sessions: 2,
       dies: false,
+      handles,
     };
     return { directory, seed, life: 1, queues: ['main'], limits, ...work, acknowledgesEarly: this.acknowledgesEarly };
   }
@@ -130,7 +133,7 @@ class Faulter {
     return directory;
   }
 
-  /** The faults that a run can meet, in random order. */
+  /** The faults that a run can meet, in random order; too few file handles first, as they are few. */
   async faults(random: Random): Promise<Fault[]> {
     const directory = this.#directory();
     const log = join(this.trial.directory, 'log');
@@ -140,7 +143,7 @@ class Faulter {
     const faults = faultsOf(readRecording(log));
     rmSync(directory, { recursive: true });
     return faults
-      .map((fault) => ({ fault, order: random.next() }))
+      .map((fault) => ({ fault, order: fault.kind === 'handles' ? -1 : random.next() }))
       .sort((a, b) => a.order - b.order)
       .map(({ fault }) => fault);
   }
@@ -156,9 +159,9 @@ class Faulter {
       act === 'none' || kind === 'handles'
         ? {}
         : this.#shim.env({ directory, disturb: { ...fault, act, calls: CALLS[kind] } });
-    const under = kind === 'handles' ? ['sh', '-c', 'ulimit -n "$0" && exec "$@"', String(at)] : [];
+    const under = kind === 'handles' ? ['sh', '-c', 'ulimit -n "$0" && exec "$@"', String(HANDLES)] : [];
     const began = performance.now();
-    const ended = await run('pusher', this.#plan(directory), {
+    const ended = await run('pusher', this.#plan(directory, kind === 'handles' ? at : null), {
       env,
       under,
       deadlineMs: fault.act === `delay=${HANG_MS}` ? HANG_DEADLINE_MS : DEADLINE_MS,
@@ -169,8 +172,9 @@ class Faulter {
       },
     });
     const seconds = (performance.now() - began) / 1000;
-    const bad = refused.filter((code) => !REFUSALS.has(code));
-    if (bad.length > 0) wrong.push(`${name}: refused with ${bad[0]}`);
+    const fitting = (code: string): boolean => (kind === 'extend' ? code === 'disk_full' : REFUSALS.has(code));
+    const bad = refused.filter((code) => !fitting(code));
+    if (bad.length > 0) wrong.push(`${name}: refused with ${bad[0]?.split('\n')[0]}`);
     const complaint = badEnd(fault, ended);
     if (complaint !== undefined) wrong.push(`${name}: ${complaint} after ${seconds.toFixed(1)} s`);
     this.#count(fault, ended, refused);

@@ -26,6 +26,8 @@ export interface Plan {
   readonly creates: number;
   /** Whether the last session ends with a SIGKILL of itself, with pushes under way, instead of a close. */
   readonly dies: boolean;
+  /** File handles that are left to the process once it has opened the directory; null for as many as there are. */
+  readonly handles: number | null;
   /** The negative control: a push is acknowledged before it is durable. */
   readonly acknowledgesEarly: boolean;
 }

@@ -32,7 +32,15 @@ interface Workload {
   readonly lives: readonly boolean[];
 }
 
-const BASE = { queues: ['main'], writers: 4, inFlight: 2, sessions: 1, creates: 0, acknowledgesEarly: false };
+const BASE = {
+  queues: ['main'],
+  writers: 4,
+  inFlight: 2,
+  sessions: 1,
+  creates: 0,
+  handles: null,
+  acknowledgesEarly: false,
+};
 const WORKLOADS: readonly Workload[] = [
   {
     name: 'small pushes, folded',

@@ -103,6 +103,7 @@ function parse(args: string[]): Words | undefined {
     proof,
     rounds,
     minutes,
+    keep: values.keep,
     seed: wholeNumber(values.seed, anySeed()),
     bounded: values.minutes !== undefined,
   };

@@ -1,6 +1,7 @@
 /**
  * Opens a directory of queues, pushes messages that say who they are, says what was acknowledged.
  */
+import { closeSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { batchOf } from '../../../src/batch.js';
 import { RoteraError } from '../../../src/errors.js';
@@ -87,6 +88,29 @@ class Writer {
   }
 }
 
+/** Whether file handles were taken away. */
+let short = false;
+
+/** Opens files until only so many more can be opened. */
+function useHandles(left: number): void {
+  const held: number[] = [];
+  short = true;
+  try {
+    for (;;) held.push(openSync('/dev/null', 'r'));
+  } catch {
+    for (const fd of held.slice(-left - 1, -1)) closeSync(fd);
+  }
+}
+
+async function open(): Promise<Queues | undefined> {
+  try {
+    return await Queues.open(plan.directory, { now: Date.now, onFailure: fail });
+  } catch (error) {
+    say({ is: 'refused', code: codeOf(error), ms: 0 });
+    return undefined;
+  }
+}
+
 async function create(queues: Queues, name: string): Promise<Queue | undefined> {
   say({ is: 'creating', queue: name });
   try {
@@ -101,8 +125,10 @@ async function create(queues: Queues, name: string): Promise<Queue | undefined> 
 
 async function session(crew: readonly Writer[], last: boolean): Promise<void> {
   say({ is: 'opening' });
-  const queues = await Queues.open(plan.directory, { now: Date.now, onFailure: fail });
+  const queues = await open();
+  if (queues === undefined) return;
   say({ is: 'opened' });
+  if (plan.handles !== null && !short) useHandles(plan.handles);
   for (const { reason } of queues.unreadable) say({ is: 'refused', code: reason.code, ms: 0 });
   const served: Queue[] = [];
   for (const name of plan.queues) {
