@@ -21,6 +21,8 @@ const HANG_MS = 45_000;
 /** Longest a run may take: faults other than a hanging disk must not make it slow; ms. */
 const DEADLINE_MS = 15_000;
 const HANG_DEADLINE_MS = 60_000;
+/** A push that is not answered by then has waited past its deadline; ms. */
+const ANSWER_MS = 33_000;
 /** Runs examined by one process, and processes at the same time. */
 const BATCH = 24;
 const WORKERS = 3;
@@ -169,6 +171,7 @@ class Faulter {
         const now = said as Said;
         ledger.hear(now);
         if (now.is === 'refused' || now.is === 'failed') refused.push(now.code);
+        if ('ms' in now && now.ms > ANSWER_MS) wrong.push(`${name}: a push waited ${now.ms.toFixed()} ms`);
       },
     });
     const seconds = (performance.now() - began) / 1000;
@@ -183,7 +186,7 @@ class Faulter {
 
   #count({ kind, act, count }: Fault, { code, signal }: Ended, refused: readonly string[]): void {
     const what = kind === 'handles' ? 'few file handles' : `${kind} ${act}${count === -1 ? ' from there on' : ''}`;
-    const end = refused.length > 0 ? `${refused[0]?.split('\n')[0]}, ended with` : 'ended with';
+    const end = refused.length > 0 ? `${refused[0]?.split(',')[0]}, ended with` : 'ended with';
     const row = `${what}: ${end} ${code ?? signal}`;
     this.tally.set(row, (this.tally.get(row) ?? 0) + 1);
   }

@@ -44,6 +44,7 @@ export type Said =
       readonly sequence: number;
       readonly count: number;
       readonly first: number;
+      readonly ms: number;
     }
   | { readonly is: 'failed'; readonly code: string }
   | { readonly is: 'refused'; readonly code: string; readonly ms: number };

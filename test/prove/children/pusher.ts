@@ -67,9 +67,9 @@ class Writer {
     const pushed = { is: 'pushed', life: plan.life, writer, queue: queue.name, sequence, count: messages.length };
     const began = performance.now();
     try {
-      if (plan.acknowledgesEarly) say({ ...pushed, first: queue.next });
+      if (plan.acknowledgesEarly) say({ ...pushed, first: queue.next, ms: 0 });
       const { first } = await queue.push(batchOf(messages));
-      if (!plan.acknowledgesEarly) say({ ...pushed, first });
+      if (!plan.acknowledgesEarly) say({ ...pushed, first, ms: performance.now() - began });
     } catch (error) {
       say({ is: 'refused', code: codeOf(error), ms: performance.now() - began });
       this.#refusals++;
