@@ -1,0 +1,161 @@
+/**
+ * Opens a directory of queues, pushes messages that say who they are, says what was acknowledged.
+ */
+import { closeSync, openSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { batchOf } from '../../../src/batch.js';
+import { RoteraError } from '../../../src/errors.js';
+import type { Queue } from '../../../src/queue/queue.js';
+import { Queues } from '../../../src/queue/queues.js';
+import { messageOf, SHORTEST } from '../messages.js';
+import type { Plan } from '../plan.js';
+import { Random } from '../random.js';
+import { job, say } from './say.js';
+
+/** Most payload bytes of one push. */
+const PUSH_BYTES = 1024 * 1024;
+/** A writer whose pushes are refused so often stops. */
+const REFUSALS = 3;
+
+/** How a process ends whose write failed, and how long that may take before it is killed; ms. */
+const EXIT_FAILED = 70;
+const EXIT_MS = 2000;
+
+const plan = job<Plan>();
+const random = new Random(plan.seed).fork(plan.life);
+/** Writer numbers given so far. A writer whose push was refused takes a new one, since what became of the push is open. */
+let writers = 0;
+let made = 0;
+
+let failed = false;
+
+function fail(error: RoteraError): void {
+  failed = true;
+  say({ is: 'failed', code: error.code });
+  setTimeout(() => process.kill(process.pid, 'SIGKILL'), EXIT_MS).unref();
+}
+
+const codeOf = (error: unknown): string =>
+  error instanceof RoteraError ? error.code : `no RoteraError, but ${error instanceof Error ? error.stack : error}`;
+
+class Writer {
+  readonly #random: Random;
+  readonly #sequences = new Map<string, number>();
+  #number = ++writers;
+  #refusals = 0;
+
+  constructor() {
+    this.#random = random.fork(this.#number);
+  }
+
+  /** Makes its pushes to one queue, some of them at the same time. */
+  async work(queue: Queue): Promise<void> {
+    const waiting = new Set<Promise<void>>();
+    for (let i = 0; i < plan.pushes && this.#refusals < REFUSALS; i++) {
+      const push = this.#push(queue).finally(() => waiting.delete(push));
+      waiting.add(push);
+      if (waiting.size >= plan.inFlight) await Promise.race(waiting);
+    }
+    await Promise.all(waiting);
+  }
+
+  async #push(queue: Queue): Promise<void> {
+    const writer = this.#number;
+    const sequence = this.#sequences.get(queue.name) ?? 0;
+    const messages = this.#messages(sequence);
+    this.#sequences.set(queue.name, sequence + messages.length);
+    const pushed = { is: 'pushed', life: plan.life, writer, queue: queue.name, sequence, count: messages.length };
+    const began = performance.now();
+    try {
+      if (plan.acknowledgesEarly) say({ ...pushed, first: queue.next, ms: 0 });
+      const { first } = await queue.push(batchOf(messages));
+      if (!plan.acknowledgesEarly) say({ ...pushed, first, ms: performance.now() - began });
+    } catch (error) {
+      say({ is: 'refused', code: codeOf(error), ms: performance.now() - began });
+      this.#refusals++;
+      this.#number = ++writers;
+      this.#sequences.clear();
+    }
+  }
+
+  #messages(sequence: number): Buffer[] {
+    const of = this.#random.chance(0.4) ? 1 : this.#random.spread(1, plan.most);
+    const longest = Math.max(SHORTEST, Math.min(plan.longest, Math.floor(PUSH_BYTES / of)));
+    return Array.from({ length: of }, (_, index) => {
+      const label = { life: plan.life, writer: this.#number, sequence: sequence + index, index, of };
+      return messageOf(label, this.#random.spread(SHORTEST, longest));
+    });
+  }
+}
+
+/** Whether file handles were taken away. */
+let short = false;
+
+/** Opens files until only so many more can be opened. */
+function useHandles(left: number): void {
+  const held: number[] = [];
+  short = true;
+  try {
+    for (;;) held.push(openSync('/dev/null', 'r'));
+  } catch {
+    for (const fd of held.slice(-left - 1, -1)) closeSync(fd);
+  }
+}
+
+async function open(): Promise<Queues | undefined> {
+  try {
+    return await Queues.open(plan.directory, { now: Date.now, onFailure: fail });
+  } catch (error) {
+    say({ is: 'refused', code: codeOf(error), ms: 0 });
+    return undefined;
+  }
+}
+
+async function create(queues: Queues, name: string): Promise<Queue | undefined> {
+  say({ is: 'creating', queue: name });
+  try {
+    const { queue } = await queues.create(name, plan.limits);
+    say({ is: 'created', queue: name });
+    return queue;
+  } catch (error) {
+    say({ is: 'refused', code: codeOf(error), ms: 0 });
+    return undefined;
+  }
+}
+
+async function session(crew: readonly Writer[], last: boolean): Promise<void> {
+  say({ is: 'opening' });
+  const queues = await open();
+  if (queues === undefined) return;
+  say({ is: 'opened' });
+  if (plan.handles !== null && !short) useHandles(plan.handles);
+  for (const { reason } of queues.unreadable) say({ is: 'refused', code: reason.code, ms: 0 });
+  const served: Queue[] = [];
+  for (const name of plan.queues) {
+    const queue = queues.all.find((one) => one.name === name) ?? (await create(queues, name));
+    if (queue !== undefined) served.push(queue);
+  }
+  const creating = (async () => {
+    for (let i = 0; i < plan.creates; i++) {
+      const queue = await create(queues, `made-${plan.life}-${made++}`);
+      if (queue !== undefined) await new Writer().work(queue);
+    }
+  })();
+  const working = crew.map((writer, i) => {
+    const queue = served[i % served.length];
+    return queue === undefined ? undefined : writer.work(queue);
+  });
+  if (plan.dies && last) {
+    await Promise.race([Promise.all(working), sleep(random.spread(1, 60))]);
+    process.kill(process.pid, 'SIGKILL');
+  }
+  await Promise.all([creating, ...working]);
+  // As the server does: what waited is answered, and nothing more is asked of lmdb.
+  if (failed) process.exit(EXIT_FAILED);
+  say({ is: 'closing' });
+  await queues.close();
+  say({ is: 'closed' });
+}
+
+const crew = Array.from({ length: plan.writers }, () => new Writer());
+for (let i = 0; plan.sessions === null || i < plan.sessions; i++) await session(crew, i + 1 === plan.sessions);

@@ -1,0 +1,268 @@
+/**
+ * One fault at one call of a run: the run must go on or end cleanly, and must never have acknowledged what a restart does not
+ * find.
+ */
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { complaintAbout, type Ended, run } from './child.js';
+import { type Candidate, examineAll } from './examine.js';
+import { Ledger } from './ledger.js';
+import type { Plan, Said } from './plan.js';
+import type { Control, Outcome, Proof, Trial } from './proof.js';
+import { Random } from './random.js';
+import { countExtending, type Event, readRecording } from './recording.js';
+import { CALLS, type Disturbance, Shim } from './shim.js';
+
+const EIO = 5;
+const EINTR = 4;
+const ENOSPC = 28;
+/** A disk that hangs for so long has been given up; ms. */
+const HANG_MS = 45_000;
+/** Longest a run may take: faults other than a hanging disk must not make it slow; ms. */
+const DEADLINE_MS = 15_000;
+const HANG_DEADLINE_MS = 60_000;
+/** A push that is not answered by then has waited past its deadline; ms. */
+const ANSWER_MS = 33_000;
+/** Runs examined by one process, and processes at the same time. */
+const BATCH = 24;
+const WORKERS = 3;
+/** Every how many rounds the disk hangs: such a round is slow. */
+const HANG_EVERY = 100;
+const CONTROL_ROUNDS = 48;
+/** How a run may end: as planned, given up after a failed write, killed when that takes too long, killed by the fault. */
+const EXIT_FAILED = 70;
+const LMDB_DEATHS = new Set<NodeJS.Signals>(['SIGABRT', 'SIGSEGV']);
+/** What a create, a push or an open may be refused with when a call fails. */
+const REFUSALS = new Set([
+  'commit_timeout',
+  'directory_unusable',
+  'disk_full',
+  'not_a_rot_file',
+  'queue_not_found',
+  'queue_read_only',
+  'queue_unreadable',
+]);
+
+/** With so many file handles left nothing runs short; and how many there are at all. */
+const ENOUGH_HANDLES = 16;
+const HANDLES = 128;
+/** Errors that last, unlike an interrupted call. */
+const LASTING = new Set<string>([`errno=${EIO}`, `errno=${ENOSPC}`]);
+
+type Kind = keyof typeof CALLS;
+
+/** One thing that goes wrong: at one call only, or at all from it on; or too few file handles, given as their number. */
+interface Fault {
+  readonly kind: Kind | 'handles';
+  readonly act: Disturbance | 'none';
+  readonly at: number;
+  readonly count: 1 | -1;
+}
+
+const ACTS: Readonly<Record<Kind, readonly Disturbance[]>> = {
+  write: [`errno=${EIO}`, `errno=${EINTR}`, `short=${EIO}`, 'delay=100', 'kill=9'],
+  // Room once given is never taken away, so only these meet a full disk.
+  extend: [`errno=${ENOSPC}`],
+  sync: [`errno=${EIO}`, 'delay=100', 'kill=9'],
+  name: [`errno=${EIO}`, `errno=${ENOSPC}`, 'kill=9'],
+  // An error of an open within lmdb ends the process, which the engine cannot help: too few handles are tried instead.
+  open: ['kill=9'],
+  truncate: [],
+};
+const BEGINS: Readonly<Record<Kind, string>> = {
+  write: 'W',
+  extend: '',
+  sync: 'FD',
+  name: 'LU',
+  open: 'OCT',
+  truncate: '',
+};
+
+/** Every fault that can happen at the calls of a recorded run. */
+function faultsOf(events: readonly Event[]): Fault[] {
+  const faults = (Object.keys(CALLS) as Kind[]).flatMap((kind) => {
+    const begun = events.filter(({ type }) => BEGINS[kind].includes(type)).length;
+    const calls = kind === 'extend' ? countExtending(events) : begun;
+    return ACTS[kind].flatMap((act) =>
+      Array.from({ length: calls }, (_, at) => at).flatMap((at): Fault[] => {
+        const once: Fault = { kind, act, at, count: 1 };
+        return LASTING.has(act) ? [once, { ...once, count: -1 }] : [once];
+      }),
+    );
+  });
+  for (let at = 0; at < ENOUGH_HANDLES; at++) faults.push({ kind: 'handles', act: 'none', at, count: -1 });
+  return faults;
+}
+
+const nameOf = ({ kind, act, at, count }: Fault): string =>
+  kind === 'handles'
+    ? `only ${at} more file handles`
+    : `${act} at ${kind} ${at}${count === -1 ? ' and all after' : ''}`;
+
+class Faulter {
+  readonly tally = new Map<string, number>();
+  readonly #shim: Shim;
+  #runs = 0;
+
+  constructor(
+    readonly trial: Trial,
+    readonly acknowledgesEarly: boolean,
+    shim: Shim,
+  ) {
+    this.#shim = shim;
+  }
+
+  #plan(directory: string, handles: number | null = null): Plan {
+    const limits = { maxBytes: 128 * 1024, maxMessageBytes: 20_000, reserve: this.#runs % 2 === 0 };
+    const { seed } = this.trial;
+    const work = {
+      writers: 1,
+      inFlight: 1,
+      pushes: 8,
+      most: 12,
+      longest: 20_000,
+      creates: 1,
+      sessions: 2,
+      dies: false,
+      handles,
+    };
+    return { directory, seed, life: 1, queues: ['main'], limits, ...work, acknowledgesEarly: this.acknowledgesEarly };
+  }
+
+  #directory(): string {
+    const directory = join(this.trial.directory, `run-${this.#runs++}`);
+    mkdirSync(directory);
+    return directory;
+  }
+
+  /** The faults that a run can meet, in random order; too few file handles first, as they are few. */
+  async faults(random: Random): Promise<Fault[]> {
+    const directory = this.#directory();
+    const log = join(this.trial.directory, 'log');
+    const env = this.#shim.env({ directory, log });
+    const ended = await run('pusher', this.#plan(directory), { env, deadlineMs: DEADLINE_MS });
+    if (complaintAbout(ended) !== undefined) throw new Error(`Without a fault: ${complaintAbout(ended)}`);
+    const faults = faultsOf(readRecording(log));
+    rmSync(directory, { recursive: true });
+    return faults
+      .map((fault) => ({ fault, order: fault.kind === 'handles' ? -1 : random.next() }))
+      .sort((a, b) => a.order - b.order)
+      .map(({ fault }) => fault);
+  }
+
+  /** Runs with one fault. @returns what is to be examined afterwards */
+  async disturb(fault: Fault, wrong: string[]): Promise<Candidate> {
+    const directory = this.#directory();
+    const ledger = new Ledger();
+    const name = nameOf(fault);
+    const refused: string[] = [];
+    const { kind, act, at } = fault;
+    const env =
+      act === 'none' || kind === 'handles'
+        ? {}
+        : this.#shim.env({ directory, disturb: { ...fault, act, calls: CALLS[kind] } });
+    const under = kind === 'handles' ? ['sh', '-c', 'ulimit -n "$0" && exec "$@"', String(HANDLES)] : [];
+    const began = performance.now();
+    const ended = await run('pusher', this.#plan(directory, kind === 'handles' ? at : null), {
+      env,
+      under,
+      deadlineMs: fault.act === `delay=${HANG_MS}` ? HANG_DEADLINE_MS : DEADLINE_MS,
+      hear: (said) => {
+        const now = said as Said;
+        ledger.hear(now);
+        if (now.is === 'refused' || now.is === 'failed') refused.push(now.code);
+        if ('ms' in now && now.ms > ANSWER_MS) wrong.push(`${name}: a push waited ${now.ms.toFixed()} ms`);
+      },
+    });
+    const seconds = (performance.now() - began) / 1000;
+    const fitting = (code: string): boolean => (kind === 'extend' ? code === 'disk_full' : REFUSALS.has(code));
+    const bad = refused.filter((code) => !fitting(code));
+    if (bad.length > 0) wrong.push(`${name}: refused with ${bad[0]?.split('\n')[0]}`);
+    const complaint = badEnd(fault, ended);
+    if (complaint !== undefined) wrong.push(`${name}: ${complaint} after ${seconds.toFixed(1)} s`);
+    this.#count(fault, ended, refused);
+    return { directory, ledger, name };
+  }
+
+  #count({ kind, act, count }: Fault, { code, signal }: Ended, refused: readonly string[]): void {
+    const what = kind === 'handles' ? 'few file handles' : `${kind} ${act}${count === -1 ? ' from there on' : ''}`;
+    const end = refused.length > 0 ? `${refused[0]?.split(',')[0]}, ended with` : 'ended with';
+    const row = `${what}: ${end} ${code ?? signal}`;
+    this.tally.set(row, (this.tally.get(row) ?? 0) + 1);
+  }
+}
+
+function badEnd({ kind, act }: Fault, ended: Ended): string | undefined {
+  const { code, signal, late } = ended;
+  if (late) return 'it hung';
+  if (code === 0 || code === EXIT_FAILED) return undefined;
+  // A process that gave up and could not exit kills itself.
+  if (signal === 'SIGKILL' && (act === 'kill=9' || act.startsWith('delay'))) return undefined;
+  // lmdb's own path for a failed write overruns a buffer: the process may end before it can say why.
+  if (signal !== null && LMDB_DEATHS.has(signal) && kind === 'write' && act === `errno=${EIO}`) return undefined;
+  return complaintAbout(ended);
+}
+
+/** Runs with each of the faults, several at a time, and examines what they leave. */
+async function disturbAll(faulter: Faulter, faults: readonly Fault[], keep?: string): Promise<string[]> {
+  const wrong: string[] = [];
+  const candidates: Candidate[] = [];
+  const left = [...faults];
+  const work = async (): Promise<void> => {
+    for (let fault = left.shift(); fault !== undefined; fault = left.shift()) {
+      candidates.push(await faulter.disturb(fault, wrong));
+    }
+  };
+  await Promise.all(Array.from({ length: WORKERS }, work));
+  wrong.push(...(await examineAll(candidates, { life: 2, keep })));
+  return wrong;
+}
+
+/** The process acknowledges before a push is durable: after some fault one must be missing. */
+async function early(trial: Trial, shim: Shim): Promise<Control> {
+  const name = 'acknowledged before it is durable';
+  const faulter = new Faulter(trial, true, shim);
+  const faults = (await faulter.faults(new Random(trial.seed).fork(2))).filter(
+    ({ kind, act }) => kind === 'write' && act === `errno=${EIO}`,
+  );
+  for (let at = 0; at < CONTROL_ROUNDS; at += BATCH) {
+    const wrong = (await disturbAll(faulter, faults.slice(at, at + BATCH))).filter((text) =>
+      /acknowledged id \d+ is lost/.test(text),
+    );
+    if (wrong.length > 0)
+      return { name, caught: `${wrong.length} violations in ${at + BATCH} runs, such as: ${wrong[0]}` };
+  }
+  return { name, caught: undefined };
+}
+
+async function prove(trial: Trial): Promise<Outcome> {
+  const shim = Shim.compile(trial.directory);
+  const faulter = new Faulter(trial, false, shim);
+  const all = await faulter.faults(new Random(trial.seed).fork(1));
+  trial.print(`${all.length} faults are possible at the calls of one run`);
+  const violations: string[] = [];
+  let rounds = 0;
+  while (rounds < trial.rounds && performance.now() < trial.endMs) {
+    const batch = Array.from({ length: Math.min(BATCH, trial.rounds - rounds) }, (_, i): Fault => {
+      const fault = all[(rounds + i) % all.length] as Fault;
+      const hangs = (rounds + i) % HANG_EVERY === HANG_EVERY / 2 && (fault.kind === 'write' || fault.kind === 'sync');
+      return hangs ? { ...fault, act: `delay=${HANG_MS}`, count: 1 } : fault;
+    });
+    violations.push(...(await disturbAll(faulter, batch, trial.keep)));
+    rounds += batch.length;
+    trial.progress(rounds, trial.rounds, `${violations.length} violations`);
+  }
+  return {
+    rounds,
+    facts: [...faulter.tally].sort(),
+    violations,
+    controls: [await early(trial, shim)],
+  };
+}
+
+export const faults: Proof = {
+  about: 'one fault at one call: an error, a short write, a delay, a hang, a kill',
+  round: 'faults',
+  rounds: 300,
+  run: prove,
+};

@@ -1,0 +1,50 @@
+/**
+ * What a pusher is to do.
+ */
+import type { Limits } from '../../src/queue/retention.js';
+
+/** Work for `children/pusher.ts`. The same plan makes the same pushes, in an order that the scheduler chooses. */
+export interface Plan {
+  readonly directory: string;
+  readonly seed: number;
+  /** Which of the processes that push, one after the other, this is. */
+  readonly life: number;
+  /** Created when they are not there. */
+  readonly queues: readonly string[];
+  readonly limits: Partial<Limits>;
+  readonly writers: number;
+  /** Pushes of one writer that wait at the same time, at most. */
+  readonly inFlight: number;
+  /** Pushes of each writer before the queues are closed. */
+  readonly pushes: number;
+  /** How often the queues are opened, pushed to and closed; null for as long as it lives. */
+  readonly sessions: number | null;
+  /** Most messages of a push, and most bytes of a message. */
+  readonly most: number;
+  readonly longest: number;
+  /** Queues made beside the pushing, in each session. */
+  readonly creates: number;
+  /** Whether the last session ends with a SIGKILL of itself, with pushes under way, instead of a close. */
+  readonly dies: boolean;
+  /** File handles that are left to the process once it has opened the directory; null for as many as there are. */
+  readonly handles: number | null;
+  /** The negative control: a push is acknowledged before it is durable. */
+  readonly acknowledgesEarly: boolean;
+}
+
+/** What a pusher says. */
+export type Said =
+  | { readonly is: 'opening' | 'opened' | 'closing' | 'closed' | 'unreadable' }
+  | { readonly is: 'creating' | 'created'; readonly queue: string }
+  | {
+      readonly is: 'pushed';
+      readonly life: number;
+      readonly writer: number;
+      readonly queue: string;
+      readonly sequence: number;
+      readonly count: number;
+      readonly first: number;
+      readonly ms: number;
+    }
+  | { readonly is: 'failed'; readonly code: string }
+  | { readonly is: 'refused'; readonly code: string; readonly ms: number };

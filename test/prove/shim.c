@@ -1,0 +1,294 @@
+/*
+ * Preloaded into a process (LD_PRELOAD): records and disturbs its I/O on the files of one directory.
+ * Lock files are left alone: they hold nothing that must survive.
+ *
+ *   SHIM_DIRECTORY  the directory, as /proc shows it
+ *   SHIM_LOG        file to append a record of every call to
+ *   SHIM_MARKS      descriptor whose writes are recorded too, as marks between the calls
+ *   SHIM_MATCH      disturb only files with this in their path
+ *   SHIM_CALLS      disturb only these kinds of calls: a sum of the numbers below
+ *   SHIM_AT         the first call of these kinds to disturb, from 0
+ *   SHIM_COUNT      how many calls from there on; -1 for all
+ *   SHIM_DO         errno=N, short=N (write half of it, or fail with N when there is no half), delay=MS,
+ *                   sync=0 (only pretend to sync), kill=9 (the process, just before the call)
+ *
+ * A record is a struct entry, the name of the file, the data. A call that changes something has one before it begins
+ * (upper case) and one after it succeeded (lower case): what lies between may or may not have reached the disk.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* EXTEND: a write behind the end of its file, which needs room on the disk. */
+enum { WRITE = 1, SYNC = 2, TRUNCATE = 4, NAME = 8, OPEN = 16, EXTEND = 32 };
+enum { GO_ON = 0, SHORT = -1, NO_SYNC = -2 };
+
+struct entry {
+  uint8_t type, synced;
+  uint16_t name;
+  uint32_t data;
+  uint64_t inode, offset, thread;
+};
+
+static struct {
+  const char *directory, *match, *act;
+  int log, marks, calls, value;
+  long at, count;
+} shim;
+static atomic_long calls;
+static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static long number(const char *name, long absent) {
+  const char *text = getenv(name);
+  return text ? atol(text) : absent;
+}
+
+__attribute__((constructor)) static void start(void) {
+  const char *log = getenv("SHIM_LOG"), *act = getenv("SHIM_DO");
+  shim.log = log ? (int)syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : -1;
+  shim.marks = (int)number("SHIM_MARKS", -1);
+  shim.match = getenv("SHIM_MATCH");
+  shim.calls = (int)number("SHIM_CALLS", 0);
+  shim.at = number("SHIM_AT", 0);
+  shim.count = number("SHIM_COUNT", 1);
+  shim.act = act ? act : "";
+  shim.value = strchr(shim.act, '=') ? atoi(strchr(shim.act, '=') + 1) : 0;
+  shim.directory = getenv("SHIM_DIRECTORY");
+}
+
+#define REAL(name) static __typeof__(&name) real; if (!real) real = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
+
+/* Whether the path is the directory, or a file of it that is no lock file. */
+static int ours(const char *path) {
+  size_t length = shim.directory ? strlen(shim.directory) : 0, all = strlen(path);
+  if (!length || strncmp(path, shim.directory, length)) return 0;
+  if (all > 5 && !strcmp(path + all - 5, "-lock")) return 0;
+  return path[length] == 0 || path[length] == '/';
+}
+
+static int ours_open(int fd, char *path, struct stat *stat) {
+  char link[64];
+  if (!shim.directory) return 0;
+  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  ssize_t length = readlink(link, path, PATH_MAX - 1);
+  if (length < 0) return 0;
+  path[length] = 0;
+  return ours(path) && fstat(fd, stat) == 0;
+}
+
+static const char *base(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash ? slash + 1 : path;
+}
+
+static void record(struct entry entry, const char *name, const struct iovec *data, int count) {
+  struct iovec all[2 + IOV_MAX];
+  if (shim.log < 0 || count > IOV_MAX) return;
+  entry.name = (uint16_t)strlen(name);
+  entry.thread = (uint64_t)syscall(SYS_gettid);
+  all[0] = (struct iovec){&entry, sizeof entry};
+  all[1] = (struct iovec){(void *)name, entry.name};
+  int used = 2;
+  for (int i = 0; i < count; i++) {
+    all[used++] = data[i];
+    entry.data += (uint32_t)data[i].iov_len;
+  }
+  pthread_mutex_lock(&log_lock);
+  for (int at = 0; at < used;) {
+    ssize_t done = syscall(SYS_writev, shim.log, all + at, used - at < IOV_MAX ? used - at : IOV_MAX);
+    if (done < 0) {
+      if (errno == EINTR) continue;
+      fprintf(stderr, "the recorder cannot write its log: %s\n", strerror(errno));
+      raise(SIGKILL);
+    }
+    for (; at < used && (size_t)done >= all[at].iov_len; at++) done -= (ssize_t)all[at].iov_len;
+    if (at < used) all[at] = (struct iovec){(char *)all[at].iov_base + done, all[at].iov_len - (size_t)done};
+  }
+  pthread_mutex_unlock(&log_lock);
+}
+
+/* Counts a call. What is to become of it: an errno to fail with, or one of the enum. */
+static int disturb(int kind, const char *path) {
+  if (!(shim.calls & kind) || (shim.match && !strstr(path, shim.match))) return GO_ON;
+  long call = atomic_fetch_add(&calls, 1);
+  if (call < shim.at || (shim.count >= 0 && call >= shim.at + shim.count)) return GO_ON;
+  if (!strncmp(shim.act, "kill", 4)) raise(SIGKILL);
+  if (!strncmp(shim.act, "delay", 5)) usleep((useconds_t)shim.value * 1000);
+  if (!strncmp(shim.act, "short", 5)) return kind & WRITE ? SHORT : GO_ON;
+  if (!strncmp(shim.act, "sync", 4)) return kind == SYNC ? NO_SYNC : GO_ON;
+  return !strncmp(shim.act, "errno", 5) ? shim.value : GO_ON;
+}
+
+static ssize_t write_all(int fd, const struct iovec *data, int count, off_t offset) {
+  if (offset < 0) {
+    REAL(writev);
+    return real(fd, data, count);
+  }
+  REAL(pwritev64);
+  return real(fd, data, count, offset);
+}
+
+static size_t length_of(const struct iovec *data, int count) {
+  size_t length = 0;
+  for (int i = 0; i < count; i++) length += data[i].iov_len;
+  return length;
+}
+
+/* The first half, as a disk does that fills up in the middle of a write. */
+static ssize_t write_half(int fd, const struct iovec *data, int count, off_t offset) {
+  struct iovec part = data[0];
+  size_t half = length_of(data, count) / 2;
+  if (part.iov_len > half) part.iov_len = half;
+  if (part.iov_len == 0) {
+    errno = shim.value;
+    return -1;
+  }
+  return write_all(fd, &part, 1, offset);
+}
+
+static ssize_t put(int fd, const struct iovec *data, int count, off_t offset) {
+  char path[PATH_MAX];
+  struct stat stat;
+  if (fd == shim.marks) record((struct entry){.type = 'M'}, "", data, count);
+  if (fd == shim.marks || !ours_open(fd, path, &stat)) return write_all(fd, data, count, offset);
+  off_t at = offset < 0 ? lseek(fd, 0, SEEK_CUR) : offset;
+  int fate = disturb(at + (off_t)length_of(data, count) > stat.st_size ? WRITE | EXTEND : WRITE, path);
+  if (fate > 0) {
+    errno = fate;
+    return -1;
+  }
+  if (fate == SHORT) return write_half(fd, data, count, offset);
+  uint8_t synced = (fcntl(fd, F_GETFL) & O_DSYNC) != 0;
+  record((struct entry){'W', synced, .inode = stat.st_ino, .offset = (uint64_t)at}, base(path), data, count);
+  ssize_t done = write_all(fd, data, count, offset);
+  if (done >= 0) record((struct entry){'w', synced, .inode = stat.st_ino, .offset = (uint64_t)at}, "", 0, 0);
+  return done;
+}
+
+ssize_t writev(int fd, const struct iovec *data, int count) { return put(fd, data, count, -1); }
+ssize_t pwritev64(int fd, const struct iovec *data, int count, off_t at) { return put(fd, data, count, at); }
+ssize_t pwritev(int fd, const struct iovec *data, int count, off_t at) { return put(fd, data, count, at); }
+ssize_t write(int fd, const void *data, size_t length) {
+  struct iovec one = {(void *)data, length};
+  return put(fd, &one, 1, -1);
+}
+ssize_t pwrite64(int fd, const void *data, size_t length, off_t at) {
+  struct iovec one = {(void *)data, length};
+  return put(fd, &one, 1, at);
+}
+ssize_t pwrite(int fd, const void *data, size_t length, off_t at) { return pwrite64(fd, data, length, at); }
+
+static int sync_with(int fd, int (*real)(int)) {
+  char path[PATH_MAX];
+  struct stat stat;
+  if (!ours_open(fd, path, &stat)) return real(fd);
+  int fate = disturb(SYNC, path);
+  if (fate > 0) {
+    errno = fate;
+    return -1;
+  }
+  if (fate == NO_SYNC) return 0;
+  uint8_t directory = S_ISDIR(stat.st_mode) != 0;
+  record((struct entry){directory ? 'D' : 'F', .inode = stat.st_ino}, base(path), 0, 0);
+  int done = real(fd);
+  if (done == 0) record((struct entry){directory ? 'd' : 'f', .inode = stat.st_ino}, "", 0, 0);
+  return done;
+}
+
+int fdatasync(int fd) {
+  REAL(fdatasync);
+  return sync_with(fd, real);
+}
+int fsync(int fd) {
+  REAL(fsync);
+  return sync_with(fd, real);
+}
+
+int ftruncate64(int fd, off_t length) {
+  REAL(ftruncate64);
+  char path[PATH_MAX];
+  struct stat stat;
+  if (!ours_open(fd, path, &stat)) return real(fd, length);
+  int fate = disturb(TRUNCATE, path);
+  if (fate > 0) {
+    errno = fate;
+    return -1;
+  }
+  record((struct entry){'T', .inode = stat.st_ino, .offset = (uint64_t)length}, base(path), 0, 0);
+  return real(fd, length);
+}
+int ftruncate(int fd, off_t length) { return ftruncate64(fd, length); }
+
+/* Names are recorded once they have changed: 'L' a name was given to an inode, 'U' a name was taken away. */
+static int named(int done, const char *gone, const char *come) {
+  struct stat file;
+  if (done != 0) return done;
+  if (come && ours(come) && stat(come, &file) == 0) {
+    struct iovec old = {(void *)(gone ? base(gone) : ""), gone ? strlen(base(gone)) : 0};
+    record((struct entry){.type = 'L', .inode = file.st_ino}, base(come), &old, 1);
+  } else if (gone && ours(gone)) {
+    record((struct entry){.type = 'U'}, base(gone), 0, 0);
+  }
+  return done;
+}
+
+static int refused(int kind, const char *path) {
+  int fate = ours(path) ? disturb(kind, path) : GO_ON;
+  if (fate > 0) errno = fate;
+  return fate > 0;
+}
+
+int link(const char *from, const char *to) {
+  REAL(link);
+  return refused(NAME, to) ? -1 : named(real(from, to), 0, to);
+}
+int rename(const char *from, const char *to) {
+  REAL(rename);
+  return refused(NAME, to) ? -1 : named(real(from, to), from, to);
+}
+int unlink(const char *path) {
+  REAL(unlink);
+  return refused(NAME, path) ? -1 : named(real(path), path, 0);
+}
+int remove(const char *path) {
+  REAL(remove);
+  return refused(NAME, path) ? -1 : named(real(path), path, 0);
+}
+
+int open64(const char *path, int flags, ...) {
+  REAL(open64);
+  va_list rest;
+  va_start(rest, flags);
+  int mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(rest, int) : 0;
+  va_end(rest);
+  struct stat file;
+  if (!ours(path)) return real(path, flags, mode);
+  if (refused(OPEN, path)) return -1;
+  int known = stat(path, &file) == 0, cleared = known && (flags & O_TRUNC) && file.st_size > 0;
+  int fd = real(path, flags, mode);
+  if (fd < 0 || fstat(fd, &file)) return fd;
+  /* 'O' a file was opened, 'C' and made by that, 'T' and cleared. */
+  record((struct entry){.type = known ? cleared ? 'T' : 'O' : 'C', .inode = file.st_ino}, base(path), 0, 0);
+  return fd;
+}
+int open(const char *path, int flags, ...) {
+  va_list rest;
+  va_start(rest, flags);
+  int mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(rest, int) : 0;
+  va_end(rest);
+  return open64(path, flags, mode);
+}

@@ -1,0 +1,136 @@
+/**
+ * A queue that is rotated a hundred times and more with messages of mixed sizes: its file, its speed and its memory must stay
+ * what they were.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { complaintAbout, run } from './child.js';
+import type { Rotation, Soaking } from './children/soaker.js';
+import type { Control, Outcome, Proof, Trial } from './proof.js';
+
+const MIB = 1024 * 1024;
+const QUEUE_BYTES = 64 * MIB;
+/** Rotations compared, first with last, and shown as one row. */
+const TEN = 10;
+/** The last ten must be at least so fast, compared with the first ten. */
+const LEAST_SPEED = 0.9;
+/** Memory may grow so far from the first ten to the last: what the allocator does not give back. */
+const MOST_GROWTH = 1.1;
+const SPARE_MEMORY = 8 * MIB;
+/** A filesystem may count blocks of its own as the file's, such as those that list its pieces. */
+const SPARE_BLOCKS = 64 * 1024;
+/** How long one rotation may take before the run counts as hung; ms. */
+const ROTATION_MS = 120_000;
+
+const sum = (rotations: readonly Rotation[], of: (rotation: Rotation) => number): number =>
+  rotations.reduce((total, rotation) => total + of(rotation), 0);
+const most = (rotations: readonly Rotation[], of: (rotation: Rotation) => number): number =>
+  Math.max(...rotations.map(of));
+const speed = (rotations: readonly Rotation[]): number =>
+  sum(rotations, ({ bytes }) => bytes) / sum(rotations, ({ seconds }) => seconds);
+
+/** Everything that a hundred rotations must not show. */
+function* complaints(rotations: readonly Rotation[]): Generator<string> {
+  for (const [i, { file, limit, altered }] of rotations.entries()) {
+    const bytes = Math.max(file.told, file.size, file.blocks - SPARE_BLOCKS);
+    if (bytes > limit) yield `rotation ${i}: the file took ${bytes} bytes, its limit is ${limit}`;
+    if (altered > 0) yield `rotation ${i}: ${altered} messages were altered or lost`;
+  }
+  if (rotations.length < 2 * TEN) return;
+  const first = rotations.slice(0, TEN);
+  const last = rotations.slice(-TEN);
+  const share = speed(last) / speed(first);
+  if (share < LEAST_SPEED) yield `the last ten rotations had ${share.toFixed(2)} of the speed of the first ten`;
+  const before = most(first, ({ memory }) => memory);
+  const after = most(last, ({ memory }) => memory);
+  if (after > before * MOST_GROWTH + SPARE_MEMORY) yield `memory grew from ${before} to ${after} bytes`;
+}
+
+const mib = (bytes: number): string => (bytes / MIB).toFixed(1);
+
+function row(rotations: readonly Rotation[], from: number): string[] {
+  return [
+    `${from + 1}-${from + rotations.length}`,
+    mib(speed(rotations)),
+    String(sum(rotations, ({ messages }) => messages)),
+    String(sum(rotations, ({ pushes }) => pushes)),
+    mib(most(rotations, ({ file }) => Math.max(file.told, file.size))),
+    mib(most(rotations, ({ file }) => file.blocks)),
+    mib(most(rotations, ({ limit }) => limit)),
+    mib(most(rotations, ({ memory }) => memory)),
+  ];
+}
+
+/** At most twenty rows, of ten rotations each or of more. */
+function table(rotations: readonly Rotation[]): string[][] {
+  const size = Math.max(TEN, Math.ceil(rotations.length / 20));
+  const rows = [['rotations', 'MiB/s', 'messages', 'pushes', 'file MiB', 'blocks MiB', 'limit MiB', 'memory MiB']];
+  for (let at = 0; at < rotations.length; at += size) rows.push(row(rotations.slice(at, at + size), at));
+  return rows;
+}
+
+/** The same run, with one thing wrong each time. */
+function tamper(rotations: readonly Rotation[]): Control[] {
+  const enough = Array.from({ length: 2 * TEN }, (_, i) => rotations[i % rotations.length] as Rotation);
+  const changed = (change: (rotation: Rotation) => Rotation): Rotation[] => [
+    ...enough.slice(0, TEN),
+    ...enough.slice(TEN).map(change),
+  ];
+  const even = changed((rotation) => rotation).map((rotation) => ({ ...rotation, ...enough[0], altered: 0 }));
+  const wrong: Record<string, Rotation[]> = {
+    'a file past its limit': changed((one) => ({ ...one, file: { ...one.file, size: one.limit + 4096 } })),
+    'an altered message': changed((one) => ({ ...one, altered: 1 })),
+    'a slower end': even.map((one, i) => (i < TEN ? one : { ...one, seconds: one.seconds / 0.85 })),
+    'memory that grows': even.map((one, i) => ({ ...one, memory: one.memory + i * 8 * MIB })),
+  };
+  return Object.entries(wrong).map(([name, altered]) => ({ name, caught: [...complaints(altered)][0] }));
+}
+
+async function soakOnce(
+  job: Soaking,
+  trial: Trial,
+  shown: boolean,
+): Promise<{ rotations: Rotation[]; wrong: string[] }> {
+  const rotations: Rotation[] = [];
+  mkdirSync(job.directory);
+  const ended = await run('soaker', job, {
+    deadlineMs: Math.min(2 ** 31 - 1, job.rotations * ROTATION_MS),
+    hear: (said) => {
+      rotations.push(said as Rotation);
+      if (shown) trial.progress(rotations.length, trial.rounds, `${mib(speed(rotations.slice(-1)))} MiB/s`);
+    },
+  });
+  const complaint = complaintAbout(ended);
+  return { rotations, wrong: [...complaints(rotations), ...(complaint === undefined ? [] : [complaint])] };
+}
+
+async function prove(trial: Trial): Promise<Outcome> {
+  const { seed, endMs, directory } = trial;
+  const forMs = endMs - performance.now();
+  const common = { seed, maxBytes: QUEUE_BYTES, forMs, complains: false };
+  const job = { ...common, directory: join(directory, 'soak'), rotations: trial.rounds };
+  const { rotations, wrong } = await soakOnce(job, trial, true);
+  const control = {
+    ...common,
+    directory: join(directory, 'control'),
+    maxBytes: 16 * MIB,
+    rotations: 1,
+    complains: true,
+  };
+  const noise = await soakOnce(control, trial, false);
+  return {
+    rounds: rotations.length,
+    facts: [],
+    table: table(rotations),
+    violations: wrong,
+    controls: [...tamper(rotations), { name: 'a line on standard error', caught: noise.wrong[0] }],
+  };
+}
+
+export const soak: Proof = {
+  about: 'a 64 MiB queue rotated with messages of 20 B to 1 MiB: file, speed and memory stay the same',
+  round: 'rotations',
+  rounds: 100,
+  lasting: true,
+  run: prove,
+};
