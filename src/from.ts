@@ -17,7 +17,7 @@ export const FROM_ACCEPTED =
 
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 /** RFC 3339, section 5.6. */
-const TIME = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
+const TIME = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+ -]\d\d:\d\d)$/;
 
 /** @throws `bad_parameter` naming what is accepted */
 export function parseFrom(text: string): From {
@@ -43,6 +43,14 @@ function parseAge(text: string): From | undefined {
 }
 
 function parseTime(text: string): From | undefined {
-  const time = TIME.test(text) ? Date.parse(text) : Number.NaN;
+  // A `+` that nobody escaped in a query arrives as a space.
+  const time =
+    TIME.test(text) && isDay(text.slice(0, 10)) ? Date.parse(text.replace(/ (?=\d\d:\d\d$)/, '+')) : Number.NaN;
   return Number.isNaN(time) ? undefined : { kind: 'time', time };
+}
+
+/** Whether the calendar has this day: `Date.parse` takes the 31st of every month. */
+function isDay(date: string): boolean {
+  const midnight = new Date(`${date}T00:00:00Z`);
+  return !Number.isNaN(midnight.getTime()) && midnight.toISOString().startsWith(date);
 }

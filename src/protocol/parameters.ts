@@ -65,7 +65,7 @@ export const fromParameter: Parameter<From> = {
 };
 
 /**
- * Checks a query or a JSON object against the parameters it may have.
+ * Checks the parameters of a query, of headers or of a file against those that there may be.
  * @throws `bad_parameter` for one that is unknown, repeated, malformed or out of range; it names the parameter, its value and
  * what is accepted
  */
@@ -85,7 +85,21 @@ export function checkParameters<P extends Parameters>(parameters: P, given: unkn
   return checked as Checked<P>;
 }
 
+/** Checks the fields of a JSON object, none of which is text: there a number in quotes is none. @throws as above */
+export function checkFields<P extends Parameters>(fields: P, given: object): Checked<P> {
+  const checked = checkParameters(fields, given);
+  for (const [name, value] of Object.entries(given)) {
+    if (typeof value !== 'string') continue;
+    const { accepted } = fields[name] as Parameter<unknown>;
+    throw badParameter(name, value, `it is text; accepted: ${accepted}`, accepted);
+  }
+  return checked;
+}
+
+/** What is shown of a value that is not accepted. */
+const MAX_SHOWN = 200;
+
 function badParameter(parameter: string, value: unknown, reason: string, accepted: string): RoteraError {
-  const shown = JSON.stringify(value)?.slice(0, 200);
+  const shown = (typeof value === 'string' ? value : String(JSON.stringify(value))).slice(0, MAX_SHOWN);
   return new RoteraError('bad_parameter', `${parameter}=${shown}: ${reason}.`, { parameter, value: shown, accepted });
 }

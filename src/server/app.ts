@@ -2,44 +2,41 @@
  * The HTTP application: routes, limits, error answers, who may use it. Does not listen.
  */
 import type { ServerOptions as TlsOptions } from 'node:https';
-import cors from '@fastify/cors';
 import websocket from '@fastify/websocket';
-import fastify, { type FastifyError, type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify';
-import { RoteraError } from '../errors.js';
-import { MAX_PUSH_BYTES } from '../protocol/api.js';
+import fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifyServerOptions,
+  LogController,
+} from 'fastify';
 import type { Queues } from '../queue/queues.js';
-import { Access, allows } from './access.js';
-import { EXPOSED_HEADERS, setQueueHeaders } from './answers.js';
+import { Access } from './access.js';
 import type { Context } from './context.js';
+import { addGuards } from './guards.js';
+import { LIMITS, type ServerLimits } from './limits.js';
+import { Malformed } from './malformed.js';
 import { addOpsRoutes } from './ops-routes.js';
 import { Origins } from './origins.js';
-import { NO_SNIFF, refuseMalformed, sendProblem, toRoteraError } from './problems.js';
+import { NO_SNIFF, sendProblem, toRoteraError } from './problems.js';
 import { addPushRoutes } from './push-routes.js';
 import { addQueueRoutes } from './queue-routes.js';
 import { addReadRoutes } from './read-routes.js';
+import { addRefusals } from './refusals.js';
 import { chooseProtocol, keepAlive } from './sockets.js';
 import { stopGracefully } from './stop.js';
 import { addTailRoutes } from './tail-routes.js';
 import { Tails } from './tails.js';
+import { Windows } from './window.js';
 
 /** RFC 9110, section 8.3.1, as far as fastify would refuse anything else. */
 const MEDIA_TYPE = /^\s*[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(;|$)/;
 
-/** Bounds of the network side; every one has a reason. */
-export const LIMITS = {
-  /** A connection that says nothing for so long is closed; longer than the longest poll (60 s). */
-  idleMs: 90_000,
-  /** Headers must arrive within so long. */
-  headersMs: 10_000,
-  /** A whole request must: 17 MiB at 150 KB/s. */
-  requestMs: 120_000,
-  /** A kept connection waits so long for the next request; longer than usual proxies do. */
-  keepAliveMs: 75_000,
-  maxHeaderBytes: 16 * 1024,
-  maxConnections: 20_000,
-  maxTails: 10_000,
-  maxTailsPerToken: 2_000,
-} as const;
+/** Longest time between two looks for requests that take too long. */
+const MOST_CHECK_MS = 2000;
+/** A peer that does not answer a close frame is cut after so long. */
+const CLOSE_MS = 5000;
 
 export interface AppOptions {
   readonly queues: Queues;
@@ -55,7 +52,7 @@ export interface AppOptions {
   readonly corsOrigins?: readonly string[];
   /** Serves HTTPS. */
   readonly tls?: Pick<TlsOptions, 'cert' | 'key'>;
-  readonly limits?: Partial<typeof LIMITS>;
+  readonly limits?: Partial<ServerLimits>;
 }
 
 /**
@@ -65,10 +62,11 @@ export interface AppOptions {
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { queues, now = Date.now, tls } = options;
   const limits = { ...LIMITS, ...options.limits };
+  const malformed = new Malformed(limits.maxHeaderBytes);
   const app = fastify({
     logger: options.logger ?? false,
     logController: new LogController({ disableRequestLogging: true }),
-    bodyLimit: MAX_PUSH_BYTES,
+    bodyLimit: limits.maxPushBytes,
     connectionTimeout: limits.idleMs,
     requestTimeout: limits.requestMs,
     keepAliveTimeout: limits.keepAliveMs,
@@ -78,19 +76,20 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     forceCloseConnections: 'idle',
     // Refused in our own form (stop.ts).
     return503OnClosing: false,
-    clientErrorHandler: refuseMalformed,
-    // What the router refuses before any hook or handler of ours is called.
-    frameworkErrors: (error, _request, reply) => sendProblem(reply.header(...NO_SNIFF), toRoteraError(error)),
-    ...(tls === undefined
-      ? {
-          http: {
-            headersTimeout: limits.headersMs,
-            maxHeaderSize: limits.maxHeaderBytes,
-            connectionsCheckingInterval: 2000,
-          },
-        }
-      : { https: { ...tls, headersTimeout: limits.headersMs, maxHeaderSize: limits.maxHeaderBytes } }),
-  } as FastifyServerOptions) as unknown as FastifyInstance;
+    clientErrorHandler: malformed.refuse,
+    frameworkErrors: (error: FastifyError, _request: FastifyRequest, reply: FastifyReply) =>
+      refuseUnrouted(error, reply, limits),
+    [tls === undefined ? 'http' : 'https']: {
+      ...tls,
+      headersTimeout: limits.headersMs,
+      maxHeaderSize: limits.maxHeaderBytes,
+      // How often the two timeouts are looked at.
+      connectionsCheckingInterval: Math.min(MOST_CHECK_MS, limits.headersMs / 4),
+      // Refused in our own form (origins.ts).
+      requireHostHeader: false,
+    },
+  } as unknown as FastifyServerOptions) as unknown as FastifyInstance;
+  malformed.watch(app.server);
   app.server.maxConnections = limits.maxConnections;
   const stopping = stopGracefully(app);
   const context: Context = {
@@ -102,13 +101,15 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       allowedHosts: options.allowedHosts ?? [],
       corsOrigins: options.corsOrigins ?? [],
     }),
+    windows: new Windows(),
+    limits,
     stopping,
     log: app.log,
     now,
   };
   addBodies(app);
   addRefusals(app, context);
-  await addSockets(app);
+  await addSockets(app, limits);
   await addGuards(app, context);
   for (const add of [addQueueRoutes, addPushRoutes, addReadRoutes, addTailRoutes, addOpsRoutes]) add(app, context);
   return app;
@@ -127,75 +128,26 @@ function addBodies(app: FastifyInstance): void {
   });
 }
 
-/** Who may use a route, and from which page. */
-async function addGuards(app: FastifyInstance, { access, origins }: Context): Promise<void> {
-  app.decorateRequest('token', undefined);
-  app.addHook('onRequest', async (request) => {
-    origins.checkHost(request.raw.rawHeaders);
-    const { verb, changes } = request.routeOptions.config;
-    if (changes === true || request.ws) origins.checkOrigin(request.headers);
-    if (request.routeOptions.config.open === true || request.method === 'OPTIONS') return;
-    request.token = access.identify(request.headers);
-    if (verb === undefined) return;
-    const { queue } = request.params as { queue?: string };
-    if (allows(request.token, verb, queue)) return;
-    throw new RoteraError(
-      'forbidden',
-      `This token does not allow to ${verb}${queue === undefined ? '' : ` ${queue}`}.`,
-    );
-  });
-  if (origins.options.corsOrigins.length === 0) return;
-  await app.register(cors, {
-    origin: (origin, done) => done(null, origins.allowsPage(origin)),
-    methods: ['GET', 'HEAD', 'PUT', 'POST'],
-    exposedHeaders: [...EXPOSED_HEADERS],
-    maxAge: 3600,
-  });
-}
-
-async function addSockets(app: FastifyInstance): Promise<void> {
+async function addSockets(app: FastifyInstance, { maxPushBytes, heartbeatMs }: ServerLimits): Promise<void> {
+  const options = {
+    maxPayload: maxPushBytes,
+    perMessageDeflate: false,
+    handleProtocols: chooseProtocol,
+    closeTimeout: CLOSE_MS,
+  };
   await app.register(websocket, {
-    options: { maxPayload: MAX_PUSH_BYTES, perMessageDeflate: false, handleProtocols: chooseProtocol },
+    options,
     // Each socket says goodbye by itself when the server stops.
     preClose: (done) => done(),
-    errorHandler: (error, socket) => {
-      app.log.error({ err: error }, 'a socket failed');
-      socket.terminate();
-    },
+    // What a peer did wrong: ws has told it in a close frame, and ends the connection.
+    errorHandler: (error) => app.log.debug({ err: error }, 'a socket failed'),
   });
-  app.addHook('onClose', keepAlive(app.websocketServer));
+  app.addHook('onClose', keepAlive(app.websocketServer, heartbeatMs));
 }
 
-function addRefusals(app: FastifyInstance, { queues }: Context): void {
-  const routes = collectRoutes(app);
-  app.setErrorHandler((error: FastifyError, request, reply) => {
-    const known = toRoteraError(error);
-    if (known.code === 'internal') request.log.error({ err: error }, 'unexpected error');
-    const { queue } = request.params as { queue?: string };
-    const subject = queue === undefined ? undefined : queues.find(queue);
-    // Not to those who may not know of it.
-    const mayKnow = known.code !== 'unauthorized' && known.code !== 'forbidden';
-    if (subject !== undefined && mayKnow) setQueueHeaders(reply, subject);
-    sendProblem(reply, known);
-  });
-  app.setNotFoundHandler((request, reply) => {
-    const path = request.url.split('?')[0] as string;
-    const allow = routes.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method);
-    if (allow.length === 0) {
-      sendProblem(reply, new RoteraError('not_found', 'There is nothing here: the API is below /queues.'));
-      return;
-    }
-    const text = `${request.method} is not allowed here; allowed: ${allow.join(', ')}.`;
-    sendProblem(reply.header('allow', allow.join(', ')), new RoteraError('method_not_allowed', text));
-  });
-}
-
-/** Every route of the application, as it is added: what a request to a known path with another method is told. */
-function collectRoutes(app: FastifyInstance): Array<{ method: string; pattern: RegExp }> {
-  const routes: Array<{ method: string; pattern: RegExp }> = [];
-  app.addHook('onRoute', ({ method, url }) => {
-    const pattern = new RegExp(`^${url.replace(/:\w+/g, '[^/]+')}$`);
-    for (const one of [method].flat()) routes.push({ method: one, pattern });
-  });
-  return routes;
+/** What the router refuses before any hook or handler of ours is called: an URL that is none. */
+function refuseUnrouted(error: FastifyError, reply: FastifyReply, { maxPushBytes }: ServerLimits): void {
+  sendProblem(reply.header(...NO_SNIFF).header('connection', 'close'), toRoteraError(error, maxPushBytes));
+  // After an upgrade Node leaves the connection to us.
+  reply.raw.once('finish', () => reply.request.raw.socket.end());
 }

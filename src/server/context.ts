@@ -5,14 +5,18 @@ import type { FastifyBaseLogger, FastifyReply } from 'fastify';
 import type { Verb } from '../protocol/api.js';
 import type { Queues } from '../queue/queues.js';
 import type { Access, Token } from './access.js';
+import type { ServerLimits } from './limits.js';
 import type { Origins } from './origins.js';
 import type { Tails } from './tails.js';
+import type { Windows } from './window.js';
 
 export interface Context {
   readonly queues: Queues;
   readonly tails: Tails;
+  readonly windows: Windows;
   readonly access: Access;
   readonly origins: Origins;
+  readonly limits: ServerLimits;
   /** Aborted when the server begins to stop. */
   readonly stopping: AbortSignal;
   readonly log: FastifyBaseLogger;
@@ -33,6 +37,8 @@ declare module 'fastify' {
     changes?: boolean;
     /** Whether it is open to everyone, without a token. */
     open?: boolean;
+    /** Whether it can be upgraded to a WebSocket. */
+    socket?: boolean;
   }
 
   interface FastifyRequest {

@@ -29,18 +29,24 @@ function nameOf(host: string): string {
 }
 
 export class Origins {
-  constructor(readonly options: OriginOptions) {}
+  readonly #allowedHosts: ReadonlySet<string>;
 
-  /** @throws `host_refused` unless there is exactly one Host and it is one of ours */
+  constructor(readonly options: OriginOptions) {
+    this.#allowedHosts = new Set(options.allowedHosts.map((host) => host.toLowerCase()));
+  }
+
+  /**
+   * @throws `bad_parameter` unless there is exactly one Host (RFC 9112, section 3.2); `host_refused` unless it is one of ours
+   */
   checkHost(rawHeaders: readonly string[]): void {
-    const hosts = rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1]?.toLowerCase() === 'host');
-    const name = nameOf(hosts[0] ?? '');
-    const { loopback, allowedHosts } = this.options;
-    if (hosts.length === 1 && name !== '' && (!loopback || isLoopback(name) || allowedHosts.includes(name))) return;
-    const text =
-      hosts.length === 1
-        ? `This server does not answer to the name ${JSON.stringify(hosts[0])}: allow it with --allowed-host.`
-        : 'A request has exactly one Host header.';
+    const [host, ...others] = rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1]?.toLowerCase() === 'host');
+    const name = nameOf(host ?? '');
+    if (name === '' || others.length > 0) {
+      const accepted = 'exactly one, a name or address with or without a port';
+      throw new RoteraError('bad_parameter', `Host: accepted: ${accepted}.`, { parameter: 'Host', accepted });
+    }
+    if (!this.options.loopback || isLoopback(name) || this.#allowedHosts.has(name)) return;
+    const text = `This server does not answer to the name ${JSON.stringify(host)}: allow it with --allowed-host.`;
     throw new RoteraError('host_refused', text);
   }
 

@@ -65,12 +65,11 @@ function conditionOf({ headers }: FastifyRequest): PushOptions['ifMatch'] {
 }
 
 export function addPushRoutes(app: FastifyInstance, context: Context): void {
-  const { queues, stopping } = context;
+  const { queues } = context;
   app.post<QueueRoute>(
     '/queues/:queue/messages',
     { config: { verb: 'push', changes: true } },
     async (request, reply): Promise<PushBody> => {
-      if (stopping.aborted) throw new RoteraError('draining', 'The server is stopping: push to it when it is back.');
       checkParameters({}, request.query);
       const queue = queues.get(request.params.queue);
       const producer = producerOf(request);
@@ -88,11 +87,9 @@ export function addPushRoutes(app: FastifyInstance, context: Context): void {
   app.route<QueueRoute>({
     method: 'GET',
     url: '/queues/:queue/push',
-    config: { verb: 'push' },
+    config: { verb: 'push', socket: true },
     // Checked before the upgrade, so that a refusal is a plain HTTP answer.
     preValidation: async (request) => {
-      if (!request.ws)
-        throw new RoteraError('upgrade_required', 'Connect here with a WebSocket, or POST to …/messages.');
       queues.get(request.params.queue);
       socketClaim(request);
     },

@@ -10,11 +10,13 @@ import { problemOf } from '../protocol/problem.js';
 import type { ProducerClaim } from '../queue/producers.js';
 import type { Queue } from '../queue/queue.js';
 import type { Context } from './context.js';
-import { CLOSE } from './sockets.js';
+import { CLOSE, send } from './sockets.js';
 
 /** With more under way than this, the socket is not read until answers have gone out: bounds what one client holds. */
 const MAX_FRAMES_UNDER_WAY = 4096;
 const MAX_BYTES_UNDER_WAY = 32 * 1024 * 1024;
+/** With more answers than this not yet taken by the client, the next are held back. */
+const MAX_UNREAD_BYTES = 64 * 1024;
 
 /** Serves one socket. Answers go out in the order of the frames, many at once where many are ready. */
 export function pushOverWebSocket(
@@ -30,6 +32,7 @@ export function pushOverWebSocket(
 
   const push = async (data: Buffer, isBinary: boolean, producer: ProducerClaim | undefined): Promise<string> => {
     try {
+      if (stopping.aborted) throw new RoteraError('draining', 'The server is stopping: push to it when it is back.');
       const batch = batchOfFrame(socket, data, isBinary);
       const { first, next, duplicate } = await queue.push(batch, producer === undefined ? {} : { producer });
       return `{"first":${first},"next":${next},"duplicate":${duplicate}}`;
@@ -41,15 +44,26 @@ export function pushOverWebSocket(
     }
   };
 
-  const answerInOrder = async (): Promise<void> => {
-    sending = true;
+  const answerAll = async (): Promise<void> => {
     for (let answer = answers.shift(); answer !== undefined; answer = answers.shift()) {
-      socket.send(await answer);
+      const sent = send(socket, await answer);
+      if (socket.bufferedAmount > MAX_UNREAD_BYTES) await sent;
+      else sent.catch(() => undefined); // The client is gone: the next answer ends the loop.
       if (socket.isPaused && answers.length < MAX_FRAMES_UNDER_WAY / 2 && bytes < MAX_BYTES_UNDER_WAY / 2)
         socket.resume();
     }
+  };
+
+  const answerInOrder = async (): Promise<void> => {
+    sending = true;
+    try {
+      await answerAll();
+      if (stopping.aborted) socket.close(CLOSE.goingAway, 'draining');
+    } catch {
+      // The client is gone: what it pushed is stored, and nobody waits for the answers.
+      answers.length = 0;
+    }
     sending = false;
-    if (stopping.aborted) socket.close(CLOSE.goingAway, 'draining');
   };
 
   socket.on('message', (data: Buffer, isBinary) => {

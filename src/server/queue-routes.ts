@@ -5,7 +5,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { RoteraError } from '../errors.js';
 import type { QueueBody } from '../protocol/answers.js';
 import { createFields } from '../protocol/api.js';
-import { checkParameters } from '../protocol/parameters.js';
+import { checkFields, checkParameters } from '../protocol/parameters.js';
 import type { Queue } from '../queue/queue.js';
 import type { Limits } from '../queue/retention.js';
 import { allows } from './access.js';
@@ -13,37 +13,38 @@ import { setQueueHeaders } from './answers.js';
 import type { Context, QueueRoute } from './context.js';
 import { entityTag, queueBody, statBody, unreadableBody } from './stat.js';
 
-/** The body is JSON whatever its content type, so that `curl -X PUT -d` works; none is `{}`. */
+/** Longer than any text of the five fields. */
+const MAX_CREATE_BYTES = 64 * 1024;
+
+const badBody = (reason: string, cause?: unknown): RoteraError =>
+  new RoteraError('bad_parameter', `The body ${reason}.`, { parameter: 'body', accepted: 'a JSON object' }, { cause });
+
+/** The body is JSON whatever its content type, so that `curl -X PUT -d` works; none is `{}`. @throws `bad_parameter` */
 function createBody(body: unknown): Partial<Limits> {
-  const text = Buffer.isBuffer(body) ? body.toString() : '';
+  const bytes = Buffer.isBuffer(body) ? body : Buffer.alloc(0);
+  if (bytes.length > MAX_CREATE_BYTES) throw badBody(`is longer than ${MAX_CREATE_BYTES} bytes`);
+  const text = bytes.toString();
   let fields: unknown;
   try {
     fields = text.trim() === '' ? {} : JSON.parse(text);
   } catch (cause) {
-    throw new RoteraError(
-      'bad_parameter',
-      'The body is not JSON.',
-      { parameter: 'body', accepted: 'a JSON object' },
-      { cause },
-    );
+    throw badBody('is not JSON', cause);
   }
-  if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) {
-    throw new RoteraError('bad_parameter', 'The body is not a JSON object.', {
-      parameter: 'body',
-      accepted: 'a JSON object',
-    });
-  }
-  return checkParameters(createFields, fields);
+  if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) throw badBody('is not a JSON object');
+  const checked = checkFields(createFields, fields);
+  // No field is text, so the strings are the names.
+  const names = text.match(/"(?:[^"\\]|\\.)*"/g) ?? [];
+  if (names.length > Object.keys(fields).length) throw badBody('has a field more than once');
+  return checked;
 }
 
-export function addQueueRoutes(app: FastifyInstance, { queues, tails, stopping }: Context): void {
+export function addQueueRoutes(app: FastifyInstance, { queues, tails }: Context): void {
   const answer = (reply: FastifyReply, queue: Queue): QueueBody => {
     setQueueHeaders(reply, queue).headers({ etag: entityTag(queue), 'cache-control': 'no-store' });
     return queueBody(queue, tails.count(queue));
   };
 
   app.put<QueueRoute>('/queues/:queue', { config: { verb: 'create', changes: true } }, async (request, reply) => {
-    if (stopping.aborted) throw new RoteraError('draining', 'The server is stopping.');
     checkParameters({}, request.query);
     const { queue, created } = await queues.create(request.params.queue, createBody(request.body));
     if (created) reply.code(201).header('location', `/queues/${queue.name}`);

@@ -1,8 +1,8 @@
 /**
  * Read: `GET /queues/{queue}/messages`, and one message: `GET /queues/{queue}/messages/{id}`.
  */
-import type { FastifyInstance } from 'fastify';
-import { skipRecords } from '../batch.js';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { RECORD_HEADER_BYTES, skipRecords } from '../batch.js';
 import { RoteraError } from '../errors.js';
 import {
   BATCH_TYPE,
@@ -17,47 +17,63 @@ import {
 import { type Checked, checkParameters, integer } from '../protocol/parameters.js';
 import { resolveFrom } from '../queue/position.js';
 import type { Queue } from '../queue/queue.js';
-import type { ReadOptions, ReadResult } from '../queue/read.js';
-import { checkEpoch, negotiate, openCursor, setQueueHeaders } from './answers.js';
+import { type Gap, gapOf, type ReadOptions, type ReadResult } from '../queue/read.js';
+import { checkEpoch, namesTag, needsCursor, negotiate, openCursor, setQueueHeaders } from './answers.js';
 import { type Context, goneSignal, type QueueRoute } from './context.js';
 import { messagesBatch, messagesLines, readText, timeText } from './messages.js';
-import { gapError } from './tail.js';
+import { countMissed, gapError } from './tail.js';
 
+type ReadType = keyof typeof MAX_READ_LIMIT;
 type ReadParameters = Checked<typeof readParameters>;
 
 const FOREVER_SECONDS = 31_536_000;
 const messageId = integer(0, Number.MAX_SAFE_INTEGER);
 
-/** Reads; when there is nothing yet, waits so many seconds for a first message and reads again. */
+/**
+ * Reads; when there is nothing yet, waits so many seconds for a first message and reads again.
+ * @param signal asked for only when there is something to wait for
+ */
 async function readOrWait(
   queue: Queue,
   options: ReadOptions,
-  seconds: number,
+  { wait = 0, gap }: ReadParameters,
   signal: () => AbortSignal,
 ): Promise<ReadResult> {
   const result = queue.read(options);
-  if (result.count > 0 || seconds === 0 || result.next === options.to) return result;
-  await queue.waitFor(result.next, AbortSignal.any([signal(), AbortSignal.timeout(seconds * 1000)]));
+  const refused = gap === 'fail' && result.gap !== null;
+  if (result.count > 0 || wait === 0 || result.next === options.to || refused) return result;
+  await queue.waitFor(result.next, AbortSignal.any([signal(), AbortSignal.timeout(wait * 1000)]));
   const later = queue.read({ ...options, from: result.next });
-  return later.gap === null ? { ...later, gap: result.gap } : later;
+  return { ...later, gap: joined(result.gap, later.gap) };
 }
 
+/** One gap for two of which the second begins where the first ends. */
+const joined = (first: Gap | null, second: Gap | null): Gap | null =>
+  first === null || second === null ? (first ?? second) : gapOf(first.from, second.to, second.reason);
+
 /** Where to read from: the cursor's position after the ack, if there is a cursor. */
-async function startOf(queue: Queue, { from, cursor, ack, move }: ReadParameters, now: number): Promise<number> {
-  const wanted = from === undefined ? undefined : resolveFrom(from, queue, now);
+async function startOf(queue: Queue, parameters: ReadParameters, { now, windows }: Context): Promise<number> {
+  const { from, to, cursor, ack, move } = parameters;
+  const wanted = from === undefined ? undefined : resolveFrom(from, queue, now());
   if (cursor === undefined) {
     const lone = ack !== undefined ? 'ack' : move !== undefined ? 'move' : undefined;
     if (lone === undefined) return wanted ?? queue.oldest;
-    throw new RoteraError('bad_parameter', `${lone} goes with cursor=NAME.`, {
-      parameter: lone,
-      accepted: 'with cursor=NAME',
-    });
+    throw needsCursor(lone);
   }
-  if (ack !== undefined) await queue.moveCursor({ kind: 'ack', name: cursor, id: ack });
+  if (ack !== undefined) {
+    // Looked at first: a read that is refused must not have stored its ack.
+    if (to !== undefined && ack >= to) throw badTo(ack + 1, to);
+    const { position } = await queue.moveCursor({ kind: 'ack', name: cursor, id: ack });
+    windows.advance(queue, cursor, position);
+  }
   return (await openCursor(queue, cursor, wanted, move ?? false)).position;
 }
 
-function checkLimit(limit: number | undefined, type: keyof typeof MAX_READ_LIMIT): number {
+function badTo(from: number, to: number): RoteraError {
+  return new RoteraError('bad_parameter', `from=${from} lies after to=${to}.`, { parameter: 'to', value: to });
+}
+
+function checkLimit(limit: number | undefined, type: ReadType): number {
   const most = MAX_READ_LIMIT[type];
   if (limit === undefined || limit <= most) return limit ?? DEFAULT_READ_LIMIT;
   const accepted = `a whole number from 1 to ${most} with Accept: ${type}`;
@@ -68,35 +84,28 @@ function checkLimit(limit: number | undefined, type: keyof typeof MAX_READ_LIMIT
   });
 }
 
-export function addReadRoutes(app: FastifyInstance, { queues, stopping, origins, now }: Context): void {
+export function addReadRoutes(app: FastifyInstance, context: Context): void {
+  const { queues, stopping, origins } = context;
   app.get<QueueRoute>(
     '/queues/:queue/messages',
     { config: { verb: 'read' }, exposeHeadRoute: false },
     async (request, reply) => {
       const parameters = checkParameters(readParameters, request.query);
-      const { to, maxBytes = DEFAULT_READ_BYTES, wait = 0, gap, cursor } = parameters;
+      const { to, maxBytes = DEFAULT_READ_BYTES, gap, cursor } = parameters;
       const type = negotiate(request, [JSON_TYPE, NDJSON_TYPE, BATCH_TYPE]);
       const limit = checkLimit(parameters.limit, type);
       const queue = queues.get(request.params.queue);
       checkEpoch(queue, parameters.epoch);
       if (cursor !== undefined) origins.checkOrigin(request.headers);
-      const from = await startOf(queue, parameters, now());
+      const from = await startOf(queue, parameters, context);
       const options = { from, ...(to === undefined ? {} : { to }), limit, maxBytes };
-      const result = await readOrWait(queue, options, wait, () => AbortSignal.any([stopping, goneSignal(reply)]));
+      const signal = (): AbortSignal => AbortSignal.any([stopping, goneSignal(reply)]);
+      const result = await readOrWait(queue, options, parameters, signal);
       if (result.gap !== null) {
+        await countMissed(queue, cursor, result.gap);
         if (gap === 'fail') throw gapError(result.gap);
-        if (cursor !== undefined)
-          await queue.moveCursor({ kind: 'miss', name: cursor, from: result.gap.from, to: result.gap.to });
       }
-      setQueueHeaders(reply, queue).headers({ 'cache-control': 'no-store', vary: 'accept' }).type(type);
-      if (type === JSON_TYPE) return reply.send(readText(queue.name, result));
-      reply.headers({
-        'rotera-first': String(result.first),
-        'rotera-read-next': String(result.next),
-        'rotera-up-to-date': String(result.upToDate),
-      });
-      if (result.gap !== null) reply.header('rotera-gap', `${result.gap.from}-${result.gap.to}`);
-      return reply.send(type === NDJSON_TYPE ? messagesLines(result) : messagesBatch(result));
+      return sendResult(setQueueHeaders(reply, queue), queue, result, type);
     },
   );
 
@@ -112,17 +121,30 @@ export function addReadRoutes(app: FastifyInstance, { queues, stopping, origins,
         throw new RoteraError('not_yet', `Message ${id} is not there yet: the next one will be ${queue.next}.`);
       const { gap, slices } = queue.read({ from: id, to: id + 1, limit: 1, maxBytes: 1 });
       const slice = slices[0];
-      if (slice === undefined) throw gapError(gap ?? { from: id, to: id + 1, count: 1, reason: 'damaged' });
+      if (slice === undefined) throw gapError(gap ?? gapOf(id, id + 1, 'damaged'));
       const tag = `"${queue.epoch}:${id}"`;
       setQueueHeaders(reply, queue).headers({
         etag: tag,
         'rotera-time': timeText(slice.time),
         // Ids start again when a queue is made anew: only with the epoch does the URL name this message for ever.
-        'cache-control': epoch === undefined ? 'no-store' : `private, max-age=${FOREVER_SECONDS}, immutable`,
+        'cache-control': epoch === undefined ? 'private, no-cache' : `private, max-age=${FOREVER_SECONDS}, immutable`,
       });
-      if (request.headers['if-none-match'] === tag) return reply.code(304).send();
-      const body = slice.records.subarray(4, skipRecords(slice.records, 0, 1));
+      if (namesTag(request.headers['if-none-match'], tag)) return reply.code(304).send();
+      const body = slice.records.subarray(RECORD_HEADER_BYTES, skipRecords(slice.records, 0, 1));
       return reply.type('application/octet-stream').send(body);
     },
   );
+}
+
+/** What does not stand in the body is told in headers. */
+function sendResult(reply: FastifyReply, { name }: Queue, result: ReadResult, type: ReadType): FastifyReply {
+  reply.headers({ 'cache-control': 'no-store', vary: 'accept' }).type(type);
+  if (type === JSON_TYPE) return reply.send(readText(name, result));
+  reply.headers({
+    'rotera-first': String(result.first),
+    'rotera-read-next': String(result.next),
+    'rotera-up-to-date': String(result.upToDate),
+  });
+  if (result.gap !== null) reply.header('rotera-gap', `${result.gap.from}-${result.gap.to}`);
+  return reply.send(type === NDJSON_TYPE ? messagesLines(result) : messagesBatch(result));
 }

@@ -1,47 +1,88 @@
 /**
  * What all WebSockets of the server have in common.
  */
+import type { IncomingMessage } from 'node:http';
 import type { WebSocket, WebSocketServer } from 'ws';
+import { RoteraError } from '../errors.js';
 import { BATCH_PROTOCOL, TEXT_PROTOCOL } from '../protocol/api.js';
 
 /** Close codes: RFC 6455, section 7.4.1; those from 4000 on are ours. */
 export const CLOSE = { goingAway: 1001, refused: 1008, tooLarge: 1009, internal: 1011, queueEnded: 4410 } as const;
 
-/** A ping is sent each time so long has passed. */
-const HEARTBEAT_MS = 15_000;
 /** A peer that has said nothing to so many pings is cut. */
 const SILENT_PINGS = 2;
+const VERSION = '13';
+/** 16 bytes in base64. */
+const KEY = /^[A-Za-z0-9+/]{22}==$/;
+/** Tokens of RFC 9110 with commas between. */
+const PROTOCOLS = /^[ \t]*[!#$%&'*+.^_`|~\w-]+([ \t]*,[ \t]*[!#$%&'*+.^_`|~\w-]+)*[ \t]*$/;
 
-/** Resolves when the socket has handed the frame to the system: a slow peer holds one frame. Buffers that hold text go as text. */
+/** Pings that each socket has not answered yet. */
+const silent = new WeakMap<WebSocket, number>();
+const heard = (socket: WebSocket): void => void silent.set(socket, 0);
+
+/**
+ * Resolves when the socket has handed the frame to the system, so that a slow peer holds no more than one. Buffers that hold
+ * text go as text. @throws when the socket is closed first
+ */
 export function send(socket: WebSocket, frame: string | Buffer): Promise<void> {
   const binary = typeof frame !== 'string' && socket.protocol === BATCH_PROTOCOL;
-  return new Promise((resolve, reject) =>
-    socket.send(frame, { binary }, (error) => (error ? reject(error) : resolve())),
-  );
+  return new Promise((resolve, reject) => {
+    socket.send(frame, { binary }, (error) => {
+      if (error) return reject(error);
+      // A peer so slow that its pongs are late is no silent one: it has just taken something.
+      if (waited) heard(socket);
+      resolve();
+    });
+    const waited = socket.bufferedAmount > 0;
+  });
 }
 
 /** The subprotocol to speak, of those offered: a token's is none. */
 export const chooseProtocol = (offered: ReadonlySet<string>): string | false =>
   [BATCH_PROTOCOL, TEXT_PROTOCOL].find((protocol) => offered.has(protocol)) ?? false;
 
-/** Pings every socket now and then, and cuts those that are silent. Answers how to stop. */
-export function keepAlive(server: WebSocketServer): () => void {
-  const silent = new WeakMap<WebSocket, number>();
+/**
+ * Checks an opening handshake (RFC 6455, section 4.2.1) where ws would let it pass or refuse it in a form of its own.
+ * @param accepted whether there is a WebSocket at this URL
+ * @throws `bad_parameter`; `upgrade_required` for another version of the protocol
+ */
+export function checkHandshake({ headers, method, httpVersion }: IncomingMessage, accepted: boolean): void {
+  const upgrade = headers.upgrade?.toLowerCase();
+  if (!accepted || upgrade !== 'websocket' || method !== 'GET' || httpVersion !== '1.1')
+    throw bad('Upgrade', 'websocket, with a GET of HTTP/1.1 to …/tail or …/push; leave it out elsewhere');
+  // Older versions say their Origin in another header.
+  if (String(headers['sec-websocket-version']) !== VERSION)
+    throw new RoteraError('upgrade_required', `Version ${VERSION} of the WebSocket protocol is spoken here.`);
+  if (!KEY.test(headers['sec-websocket-key'] ?? '')) throw bad('Sec-WebSocket-Key', '16 bytes in base64');
+  const protocols = headers['sec-websocket-protocol'];
+  if (protocols === undefined) return;
+  const names = protocols.split(',').map((name) => name.trim());
+  if (!PROTOCOLS.test(protocols) || new Set(names).size < names.length)
+    throw bad('Sec-WebSocket-Protocol', 'names with commas between, each once');
+}
+
+function bad(parameter: string, accepted: string): RoteraError {
+  return new RoteraError('bad_parameter', `${parameter}: accepted: ${accepted}.`, { parameter, accepted });
+}
+
+/** Pings every socket now and then, and cuts those that are silent. Answers how to stop. @param everyMs between two pings */
+export function keepAlive(server: WebSocketServer, everyMs: number): () => void {
   server.on('connection', (socket) => {
-    silent.set(socket, 0);
-    const heard = (): void => void silent.set(socket, 0);
-    socket.on('pong', heard).on('message', heard);
+    heard(socket);
+    socket.on('pong', () => heard(socket)).on('message', () => heard(socket));
   });
   const timer = setInterval(() => {
     for (const socket of server.clients) {
       const pings = silent.get(socket) ?? 0;
-      if (pings >= SILENT_PINGS) socket.terminate();
+      // One that we do not listen to ourselves at the moment cannot be heard.
+      if (pings >= SILENT_PINGS && !socket.isPaused) socket.terminate();
       else {
         silent.set(socket, pings + 1);
         socket.ping();
       }
     }
-  }, HEARTBEAT_MS);
+  }, everyMs);
   timer.unref();
   return () => clearInterval(timer);
 }

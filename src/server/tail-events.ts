@@ -12,14 +12,11 @@ import { queueHeaders } from './answers.js';
 import type { Context } from './context.js';
 import { messageTexts } from './messages.js';
 import { NO_SNIFF } from './problems.js';
-import { follow, type TailPlan } from './tail.js';
+import { follow, type TailEvent, type TailPlan } from './tail.js';
 
-/** A comment is sent after so long, so that proxies keep the connection and a dead one is noticed. */
-const HEARTBEAT_MS = 15_000;
 /** How long an EventSource waits before it connects again. */
 const RETRY_MS = 2000;
-/** A client that has not taken a piece within so long is cut. */
-const STALLED_MS = 60_000;
+const DRAINING = 'event: draining\ndata: {}\n\n';
 
 /** Sends the head of the answer. Headers that hooks have set (CORS) go along. */
 export function startEvents(reply: FastifyReply, queue: Queue): void {
@@ -38,38 +35,44 @@ export function startEvents(reply: FastifyReply, queue: Queue): void {
 /** Runs until the client goes away, the server stops or the queue ends. Never throws. */
 export async function tailOverEvents(response: ServerResponse, plan: TailPlan, context: Context): Promise<void> {
   const { queue } = plan;
+  const { heartbeatMs, stalledMs } = context.limits;
   const gone = new AbortController();
   response.on('close', () => gone.abort());
   response.on('error', () => gone.abort());
-  const write = async (text: string): Promise<void> => {
-    if (!response.write(text)) {
-      await once(response, 'drain', { signal: AbortSignal.any([gone.signal, AbortSignal.timeout(STALLED_MS)]) });
-    }
+  const write = async (text: string | Buffer): Promise<void> => {
+    if (!response.write(text))
+      await once(response, 'drain', { signal: AbortSignal.any([gone.signal, AbortSignal.timeout(stalledMs)]) });
   };
-  const heartbeat = setInterval(() => response.write(':\n\n'), HEARTBEAT_MS);
+  // So that proxies keep the connection, and a dead one is noticed.
+  const heartbeat = setInterval(() => response.writableNeedDrain || response.write(':\n\n'), heartbeatMs);
   try {
     await write(`retry: ${RETRY_MS}\n\n`);
-    for await (const event of follow(plan, AbortSignal.any([gone.signal, context.stopping]))) {
-      if (event.type === 'gap') await write(`event: gap\ndata: ${JSON.stringify(event.gap)}\n\n`);
-      if (event.type === 'messages')
-        await write(context.tails.encoded(queue, 'sse', event.result, (result) => events(queue, result)));
-    }
-    if (context.stopping.aborted) await write('event: draining\ndata: {}\n\n');
+    for await (const event of follow(plan, AbortSignal.any([gone.signal, context.stopping])))
+      for (const piece of piecesOf(queue, event, context)) await write(piece);
+    if (context.stopping.aborted) await write(DRAINING);
   } catch (error) {
-    // A refusal (the queue is gone) ends the stream: when the client comes back, it is told by a status.
-    if (!gone.signal.aborted && !isRoteraError(error))
-      context.log.warn({ err: error, queue: queue.name }, 'a tail was cut');
-    if (!isRoteraError(error)) response.destroy();
+    // The end of the queue ends the stream: when the client comes back, it is told by a status.
+    if (isRoteraError(error, 'draining')) response.write(DRAINING);
+    else if (!isRoteraError(error)) {
+      if (!gone.signal.aborted) context.log.warn({ err: error, queue: queue.name }, 'a tail was cut');
+      response.destroy();
+    }
   } finally {
     clearInterval(heartbeat);
     response.end();
   }
 }
 
-function events(queue: Queue, result: ReadResult): string {
+function piecesOf(queue: Queue, event: TailEvent, { tails }: Context): ReadonlyArray<string | Buffer> {
+  if (event.type === 'gap') return [`event: gap\ndata: ${JSON.stringify(event.gap)}\n\n`];
+  if (event.type === 'up-to-date') return [];
+  return tails.encoded(queue, 'sse', event.result, (result) => [events(queue, result)]);
+}
+
+function events(queue: Queue, result: ReadResult): Buffer {
   let text = '';
   for (const slice of result.slices) {
     for (const message of messageTexts(slice)) text += `id: ${queue.epoch}:${message.id}\ndata: ${message.text}\n\n`;
   }
-  return text;
+  return Buffer.from(text);
 }

@@ -4,16 +4,16 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { RoteraError } from '../errors.js';
 import { DEFAULT_WINDOW, tailParameters } from '../protocol/api.js';
-import { checkParameters } from '../protocol/parameters.js';
+import { type Checked, checkParameters } from '../protocol/parameters.js';
 import { resolveFrom } from '../queue/position.js';
 import type { Queue } from '../queue/queue.js';
-import type { Gap } from '../queue/read.js';
-import { checkEpoch, openCursor } from './answers.js';
+import { checkBegun, checkEpoch, needsCursor, openCursor } from './answers.js';
 import type { Context, QueueRoute } from './context.js';
-import { recreatedGap, type TailPlan } from './tail.js';
+import { countMissed, gapError, recreatedGap, type TailPlan } from './tail.js';
 import { startEvents, tailOverEvents } from './tail-events.js';
 import { tailOverWebSocket } from './tail-socket.js';
-import { Window } from './window.js';
+
+type TailParameters = Checked<typeof tailParameters>;
 
 /** What was delivered last, as an EventSource says it when it comes back: `EPOCH:ID` or `ID`. */
 function lastEvent(text: string): { epoch: string | undefined; id: number } {
@@ -30,65 +30,104 @@ function lastEvent(text: string): { epoch: string | undefined; id: number } {
 }
 
 /** Where a consumer goes on that was here before. */
-function resume(queue: Queue, text: string): { from: number; recreated?: Gap } {
+function resume(queue: Queue, text: string): Pick<TailPlan, 'from' | 'recreated'> {
   const { epoch, id } = lastEvent(text);
   if (epoch === undefined || epoch === queue.epoch) return { from: id + 1 };
   return { from: queue.oldest, recreated: recreatedGap(id + 1, queue.oldest) };
 }
 
-/** What a tail asks for, checked before any upgrade, so that a refusal is a plain HTTP answer. */
-async function planTail(request: FastifyRequest<QueueRoute>, context: Context, isSocket: boolean): Promise<TailPlan> {
-  const { from, gap, epoch, cursor, move, window, last_event_id, lastEventId } = checkParameters(
-    tailParameters,
-    request.query,
-  );
-  const queue = context.queues.get(request.params.queue);
-  checkEpoch(queue, epoch);
-  if (cursor !== undefined) context.origins.checkOrigin(request.headers);
+/** Where a tail begins: behind what was delivered last, or at `from`, else at the cursor or the end. @throws `beyond_end` */
+function startOf(request: FastifyRequest, queue: Queue, parameters: TailParameters, now: number): Start {
+  const { from, last_event_id, lastEventId } = parameters;
   const last = request.headers['last-event-id'] ?? last_event_id ?? lastEventId;
   const resumed = last === undefined ? undefined : resume(queue, String(last));
-  const wanted = from === undefined ? undefined : resolveFrom(from, queue, context.now());
-  const opened = cursor === undefined ? undefined : await openCursor(queue, cursor, wanted, move ?? false);
-  const start = resumed ?? { from: opened?.position ?? wanted ?? queue.next };
-  if (start.from > queue.next) {
-    const text = `from=${start.from} lies beyond the end: the next message will get the id ${queue.next}.`;
-    throw new RoteraError('beyond_end', text, { next: queue.next });
-  }
-  const failOnGap = gap === 'fail';
-  if (opened === undefined || cursor === undefined) return { queue, ...start, failOnGap };
-  const open = isSocket ? { window: new Window(start.from, window ?? DEFAULT_WINDOW) } : {};
-  return { queue, ...start, failOnGap, cursor, ...open };
+  const wanted = from === undefined ? undefined : resolveFrom(from, queue, now);
+  checkBegun(queue, resumed?.from ?? wanted ?? 0);
+  return { wanted, resumed };
 }
 
-interface Wanted {
+interface Start {
+  readonly wanted: number | undefined;
+  readonly resumed: Pick<TailPlan, 'from' | 'recreated'> | undefined;
+}
+
+/** @throws `bad_parameter` for one that means nothing here */
+function checkTogether({ cursor, window, move }: TailParameters, isSocket: boolean): void {
+  const lone = window !== undefined ? 'window' : move !== undefined ? 'move' : undefined;
+  if (lone !== undefined && cursor === undefined) throw needsCursor(lone);
+  if (window === undefined || isSocket) return;
+  const accepted = 'on a WebSocket: server-sent events cannot acknowledge';
+  throw new RoteraError('bad_parameter', `window: accepted: ${accepted}.`, { parameter: 'window', accepted });
+}
+
+/** A tail that is counted among the open ones until `leave` is called. */
+interface Opened {
   readonly plan: TailPlan;
-  readonly done: () => void;
+  readonly leave: () => void;
+}
+
+/** What a tail asks for, checked before any upgrade, so that a refusal is a plain HTTP answer. */
+async function openTail(request: FastifyRequest<QueueRoute>, context: Context): Promise<Opened> {
+  const { tails, windows, queues, origins, now } = context;
+  const parameters = checkParameters(tailParameters, request.query);
+  const { gap, epoch, cursor, move = false, window: size = DEFAULT_WINDOW } = parameters;
+  checkTogether(parameters, request.ws);
+  const queue = queues.get(request.params.queue);
+  checkEpoch(queue, epoch);
+  if (cursor !== undefined) origins.checkOrigin(request.headers);
+  const { wanted, resumed } = startOf(request, queue, parameters, now());
+  const failOnGap = gap === 'fail';
+  const leave = tails.add(queue, request.token?.name);
+  try {
+    if (cursor === undefined) return { plan: { queue, failOnGap, from: wanted ?? queue.next, ...resumed }, leave };
+    const { position } = await openCursor(queue, cursor, wanted, move);
+    const start = { queue, failOnGap, cursor, from: position, ...resumed };
+    if (!request.ws) return { plan: start, leave };
+    const { window, close } = windows.open(queue, cursor, start.from, size);
+    const leaveBoth = (): void => {
+      close();
+      leave();
+    };
+    return { plan: { ...start, window }, leave: leaveBoth };
+  } catch (error) {
+    leave();
+    throw error;
+  }
+}
+
+/** With `gap=fail`, server-sent events that would begin with a gap are refused: EventSource shows only the status of a refusal. */
+async function failEarly({ queue, failOnGap, from, recreated, cursor }: TailPlan): Promise<void> {
+  if (!failOnGap) return;
+  const gap = recreated ?? queue.read({ from, limit: 1, maxBytes: 1 }).gap;
+  if (gap === null) return;
+  if (recreated === undefined) await countMissed(queue, cursor, gap);
+  throw gapError(gap);
 }
 
 export function addTailRoutes(app: FastifyInstance, context: Context): void {
-  const wanted = new WeakMap<FastifyRequest, Wanted>();
-  const take = (request: FastifyRequest): Wanted => wanted.get(request) as Wanted;
+  const opened = new WeakMap<FastifyRequest, Opened>();
+  const take = (request: FastifyRequest): Opened => opened.get(request) as Opened;
   app.route<QueueRoute>({
     method: 'GET',
     url: '/queues/:queue/tail',
-    config: { verb: 'tail' },
+    config: { verb: 'tail', socket: true },
     // A stream without a body has no end that anybody would see.
     exposeHeadRoute: false,
     preValidation: async (request) => {
-      const plan = await planTail(request, context, request.ws);
-      const done = context.tails.add(plan.queue, request.token?.name);
-      request.raw.socket.once('close', done);
-      wanted.set(request, { plan, done });
+      const tail = await openTail(request, context);
+      request.raw.socket.once('close', tail.leave);
+      opened.set(request, tail);
+      if (!request.ws) await failEarly(tail.plan);
     },
     handler: (request, reply) => {
-      const { plan, done } = take(request);
+      const { plan, leave } = take(request);
       reply.hijack();
       startEvents(reply, plan.queue);
-      void tailOverEvents(reply.raw, plan, context).finally(done);
+      void tailOverEvents(reply.raw, plan, context).finally(leave);
     },
     wsHandler: (socket, request) => {
-      const { plan, done } = take(request);
-      void tailOverWebSocket(socket, plan, context).finally(done);
+      const { plan, leave } = take(request);
+      void tailOverWebSocket(socket, plan, context).finally(leave);
     },
   });
 }

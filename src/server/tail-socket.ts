@@ -6,42 +6,55 @@ import { isRoteraError, RoteraError } from '../errors.js';
 import { BATCH_PROTOCOL } from '../protocol/api.js';
 import { problemOf } from '../protocol/problem.js';
 import type { ReadResult } from '../queue/read.js';
+import { Acks } from './acks.js';
 import type { Context } from './context.js';
 import { batchFrames, messagesArray } from './messages.js';
 import { CLOSE, send } from './sockets.js';
 import { follow, type TailEvent, type TailPlan } from './tail.js';
 
 /** An ack is `{"type":"ack","id":N}`: nothing longer is expected of a client. */
-const MAX_CLIENT_FRAME_BYTES = 1024;
+const MAX_ACK_BYTES = 1024;
+/** A client that provokes errors and does not read them is cut when so much waits for it. */
+const MAX_UNREAD_BYTES = 1024 * 1024;
 
 /** Runs until the client goes away, the server stops or the queue ends. Never throws. */
 export async function tailOverWebSocket(socket: WebSocket, plan: TailPlan, context: Context): Promise<void> {
   const { queue, from } = plan;
   const gone = new AbortController();
   socket.on('close', () => gone.abort());
-  socket.on('message', (data, isBinary) => void acknowledge(socket, plan, data, isBinary));
+  listen(socket, plan, context);
   try {
     const { epoch, oldest, next } = queue;
     await send(socket, JSON.stringify({ type: 'open', queue: queue.name, epoch, oldest, next, from }));
     for await (const event of follow(plan, AbortSignal.any([gone.signal, context.stopping]))) {
-      for (const frame of framesOf(socket, plan, event, context)) await send(socket, frame);
+      const sent = framesOf(socket, plan, event, context).map((frame) => send(socket, frame));
+      await Promise.all(sent);
     }
-    if (gone.signal.aborted) return;
-    await send(socket, '{"type":"draining"}');
-    socket.close(CLOSE.goingAway, 'draining');
+    if (!gone.signal.aborted) await sayDraining(socket);
   } catch (error) {
-    if (gone.signal.aborted) return;
-    if (isRoteraError(error, 'draining')) {
-      socket.close(CLOSE.goingAway, 'draining');
-    } else if (isRoteraError(error)) {
-      socket.send(JSON.stringify({ ...problemOf(error), type: 'error' }));
-      socket.close(CLOSE.queueEnded, error.code);
-    } else {
-      context.log.error({ err: error, queue: queue.name }, 'a tail failed');
-      socket.close(CLOSE.internal);
-    }
+    if (!gone.signal.aborted) await sayWhy(socket, error, plan, context).catch(() => socket.terminate());
   }
 }
+
+async function sayDraining(socket: WebSocket): Promise<void> {
+  await send(socket, '{"type":"draining"}');
+  socket.close(CLOSE.goingAway, 'draining');
+}
+
+/** Ends a tail that cannot go on. */
+async function sayWhy(socket: WebSocket, error: unknown, { queue }: TailPlan, { log }: Context): Promise<void> {
+  if (!isRoteraError(error)) {
+    log.error({ err: error, queue: queue.name }, 'a tail failed');
+    socket.close(CLOSE.internal);
+  } else if (error.code === 'draining') {
+    await sayDraining(socket);
+  } else {
+    await send(socket, errorFrame(error));
+    socket.close(CLOSE.queueEnded, error.code);
+  }
+}
+
+const errorFrame = (error: RoteraError): string => JSON.stringify({ ...problemOf(error), type: 'error' });
 
 function framesOf(
   socket: WebSocket,
@@ -59,28 +72,52 @@ const textFrames = (result: ReadResult): Buffer[] => [
   Buffer.from(`{"type":"messages","messages":${messagesArray(result)}}`),
 ];
 
-/** Takes an ack of the client; tells it what is wrong with one. Never throws. */
-async function acknowledge(socket: WebSocket, plan: TailPlan, data: RawData, isBinary: boolean): Promise<void> {
-  try {
-    if (isBinary) throw new RoteraError('bad_parameter', 'A client frame of a tail is text: {"type":"ack","id":N}.');
-    const id = ackedId((data as Buffer).subarray(0, MAX_CLIENT_FRAME_BYTES).toString());
-    if (plan.cursor === undefined)
-      throw new RoteraError('bad_parameter', 'This tail has no cursor: there is nothing to acknowledge.');
-    const { position } = await plan.queue.moveCursor({ kind: 'ack', name: plan.cursor, id });
-    plan.window?.acknowledge(position);
-  } catch (error) {
-    const known = isRoteraError(error) ? error : new RoteraError('internal', 'The ack failed.', {}, { cause: error });
-    socket.send(JSON.stringify({ ...problemOf(known), type: 'error' }));
+/** Takes the acks of the client, and tells it what is wrong with one. */
+function listen(socket: WebSocket, { queue, cursor }: TailPlan, { windows, log }: Context): void {
+  const refuse = (error: unknown): void => {
+    const known = isRoteraError(error) ? error : new RoteraError('internal', 'The ack failed.');
+    if (!isRoteraError(error)) log.error({ err: error, queue: queue.name }, 'an ack failed');
+    if (socket.bufferedAmount > MAX_UNREAD_BYTES) socket.terminate();
+    else socket.send(errorFrame(known));
     if (known.code === 'bad_parameter') socket.close(CLOSE.refused, known.code);
-  }
+  };
+  const store = async (name: string, id: number): Promise<void> => {
+    try {
+      const { position } = await queue.moveCursor({ kind: 'ack', name, id });
+      windows.advance(queue, name, position);
+    } catch (error) {
+      refuse(error);
+    }
+  };
+  const acks = cursor === undefined ? undefined : new Acks((id) => store(cursor, id));
+  socket.on('message', (data, isBinary) => {
+    if (socket.readyState !== socket.OPEN) return;
+    try {
+      const id = ackedId(data, isBinary);
+      if (acks === undefined)
+        throw new RoteraError('bad_parameter', 'This tail has no cursor: there is nothing to acknowledge.');
+      // Said here, since the acks that wait are stored as one.
+      if (id >= queue.next) {
+        const text = `ack ${id} lies beyond the end: the next message will get the id ${queue.next}.`;
+        throw new RoteraError('beyond_end', text, { next: queue.next });
+      }
+      acks.take(id);
+    } catch (error) {
+      refuse(error);
+    }
+  });
 }
 
-function ackedId(text: string): number {
-  try {
-    const { type, id } = JSON.parse(text) as { type?: unknown; id?: unknown };
-    if (type === 'ack' && typeof id === 'number' && Number.isSafeInteger(id) && id >= 0) return id;
-  } catch {
-    // Said below.
+/** @throws `bad_parameter` */
+function ackedId(data: RawData, isBinary: boolean): number {
+  const bytes = data as Buffer;
+  if (!isBinary && bytes.length <= MAX_ACK_BYTES) {
+    try {
+      const { type, id } = JSON.parse(bytes.toString()) as { type?: unknown; id?: unknown };
+      if (type === 'ack' && typeof id === 'number' && Number.isSafeInteger(id) && id >= 0) return id;
+    } catch {
+      // Said below.
+    }
   }
-  throw new RoteraError('bad_parameter', 'A client frame of a tail is {"type":"ack","id":N}.');
+  throw new RoteraError('bad_parameter', 'A frame that a client sends to a tail is the text {"type":"ack","id":N}.');
 }

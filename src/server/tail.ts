@@ -24,7 +24,7 @@ export interface TailPlan {
   readonly from: number;
   /** Told first: the queue was made anew since the consumer was here last. */
   readonly recreated?: Gap;
-  /** End with `rotated` rather than tell a gap. */
+  /** End with `rotated`, `damaged` or `epoch_changed` rather than tell a gap. */
   readonly failOnGap: boolean;
   /** With a cursor: its name, and how much may be unacknowledged; gaps are counted in its `missed`. */
   readonly cursor?: string;
@@ -33,11 +33,14 @@ export interface TailPlan {
 
 /**
  * Ends when `signal` aborts.
- * @throws `queue_not_found`, `epoch_changed` when the file is removed or replaced; `rotated`, `damaged` with `failOnGap`
+ * @throws `queue_not_found`, `epoch_changed` when the file is removed or replaced; what {@link gapError} makes, with `failOnGap`
  */
 export async function* follow(plan: TailPlan, signal: AbortSignal): AsyncGenerator<TailEvent> {
   const { queue, window } = plan;
-  if (plan.recreated !== undefined) yield { type: 'gap', gap: plan.recreated };
+  if (plan.recreated !== undefined) {
+    if (plan.failOnGap) throw gapError(plan.recreated);
+    yield { type: 'gap', gap: plan.recreated };
+  }
   let place = plan.from;
   let told: number | undefined;
   while (!signal.aborted) {
@@ -59,19 +62,28 @@ export async function* follow(plan: TailPlan, signal: AbortSignal): AsyncGenerat
 }
 
 async function tellGap({ queue, cursor, window, failOnGap }: TailPlan, gap: Gap): Promise<TailEvent> {
+  await countMissed(queue, cursor, gap);
   if (failOnGap) throw gapError(gap);
-  if (cursor !== undefined) await queue.moveCursor({ kind: 'miss', name: cursor, from: gap.from, to: gap.to });
-  window?.skip(gap.to);
+  window?.advance(gap.to);
   return { type: 'gap', gap };
+}
+
+/** Adds a gap, which the consumer is being told, to what its cursor has missed. */
+export async function countMissed(queue: Queue, cursor: string | undefined, { from, to }: Gap): Promise<void> {
+  if (cursor !== undefined) await queue.moveCursor({ kind: 'miss', name: cursor, from, to });
 }
 
 /** What `gap=fail` answers. */
 export function gapError({ from, to, count, reason }: Gap): RoteraError {
+  if (reason === 'recreated') return new RoteraError('epoch_changed', 'The queue was made anew.', { from, to });
   const code = reason === 'damaged' ? 'damaged' : 'rotated';
   return new RoteraError(code, `${count} messages are gone: ids ${from} to ${to - 1}.`, { from, to, count });
 }
 
-/** The consumer's place is of another life of the queue: how many messages lie between cannot be known. */
+/**
+ * The consumer's place is of another life of the queue: how many messages lie between cannot be known.
+ * @param from where the consumer was in that life @param oldest where it goes on in this one
+ */
 export const recreatedGap = (from: number, oldest: number): Gap => ({
   ...gapOf(from, oldest, 'recreated'),
   count: null,

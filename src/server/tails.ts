@@ -1,28 +1,29 @@
 /**
  * The tails that are open: counted and bounded, and what they share.
  */
+import { LRUCache } from 'lru-cache';
 import { RoteraError } from '../errors.js';
 import type { Queue } from '../queue/queue.js';
 import type { ReadResult } from '../queue/read.js';
+import type { ServerLimits } from './limits.js';
 
-/** Encoded pieces kept of each queue: tails that follow live all ask for the same few. */
-const KEPT_PIECES = 4;
+/** Encoded pieces kept: those that tails of one queue share when they follow live, or come back together after a restart. */
+const KEPT_BYTES = 32 * 1024 * 1024;
+/** What a piece costs beyond its bytes. */
+const PIECE_OVERHEAD_BYTES = 256;
 
-export interface TailLimits {
-  /** Most tails open at the server. */
-  readonly maxTails: number;
-  /** Most of them with one token. */
-  readonly maxTailsPerToken: number;
-}
+type Piece = readonly Buffer[];
+
+const sizeOf = (piece: Piece): number => piece.reduce((sum, { length }) => sum + length, PIECE_OVERHEAD_BYTES);
 
 export class Tails {
-  readonly #limits: TailLimits;
+  readonly #limits: Pick<ServerLimits, 'maxTails' | 'maxTailsPerToken'>;
   readonly #byQueue = new WeakMap<Queue, number>();
   readonly #byToken = new Map<string, number>();
-  readonly #pieces = new WeakMap<Queue, Map<string, unknown>>();
+  readonly #pieces = new LRUCache<string, Piece>({ maxSize: KEPT_BYTES, sizeCalculation: sizeOf });
   #open = 0;
 
-  constructor(limits: TailLimits) {
+  constructor(limits: Pick<ServerLimits, 'maxTails' | 'maxTailsPerToken'>) {
     this.#limits = limits;
   }
 
@@ -52,19 +53,12 @@ export class Tails {
   }
 
   /** Encodes a piece once for all tails that deliver it in the same form. @param encode must depend on nothing else */
-  encoded<T>(queue: Queue, form: string, result: ReadResult, encode: (result: ReadResult) => T): T {
-    const pieces = this.#pieces.get(queue) ?? new Map<string, unknown>();
-    this.#pieces.set(queue, pieces);
-    const key = `${form}/${result.first}/${result.next}`;
-    const known = pieces.get(key) as T | undefined;
+  encoded(queue: Queue, form: string, result: ReadResult, encode: (result: ReadResult) => Piece): Piece {
+    const key = `${form}/${queue.epoch}/${result.first}/${result.next}`;
+    const known = this.#pieces.get(key);
     if (known !== undefined) return known;
     const piece = encode(result);
-    // Only what other tails will ask for: the newest messages.
-    if (result.upToDate) pieces.set(key, piece);
-    for (const oldest of pieces.keys()) {
-      if (pieces.size <= KEPT_PIECES) break;
-      pieces.delete(oldest);
-    }
+    this.#pieces.set(key, piece);
     return piece;
   }
 

@@ -1,0 +1,55 @@
+/**
+ * What every request passes before its route sees it: the URL, the Host, the page it comes from, the token.
+ */
+import cors from '@fastify/cors';
+import type { FastifyInstance } from 'fastify';
+import { RoteraError } from '../errors.js';
+import { allows } from './access.js';
+import { EXPOSED_HEADERS } from './answers.js';
+import type { Context } from './context.js';
+import type { Origins } from './origins.js';
+import { checkHandshake } from './sockets.js';
+
+/** How long a browser may remember the answer to a preflight. */
+const PREFLIGHT_SECONDS = 3600;
+
+export async function addGuards(app: FastifyInstance, { access, origins, limits }: Context): Promise<void> {
+  app.decorateRequest('token', undefined);
+  app.addHook('onRequest', async ({ raw }) => {
+    checkUrl(raw.url ?? '', limits.maxUrlBytes);
+    origins.checkHost(raw.rawHeaders);
+  });
+  // Before anything that refuses, so that a page of an allowed origin can read why.
+  if (origins.options.corsOrigins.length > 0) await addCors(app, origins);
+  app.addHook('onRequest', async (request) => {
+    const { verb, changes, open, socket } = request.routeOptions.config;
+    if (changes === true || request.ws) origins.checkOrigin(request.headers);
+    if (open === true || request.method === 'OPTIONS') return;
+    request.token = access.identify(request.headers);
+    const { queue } = request.params as { queue?: string };
+    if (verb !== undefined && !allows(request.token, verb, queue)) throw forbidden(verb, queue);
+    if (request.ws && !request.is404) checkHandshake(request.raw, socket === true);
+  });
+}
+
+/** @throws `uri_too_long` */
+function checkUrl(url: string, most: number): void {
+  if (url.length <= most) return;
+  throw new RoteraError('uri_too_long', `The path and query have ${url.length} bytes; at most ${most} are accepted.`);
+}
+
+function forbidden(verb: string, queue: string | undefined): RoteraError {
+  const subject = queue === undefined ? '' : ` ${queue}`;
+  return new RoteraError('forbidden', `This token does not allow to ${verb}${subject}.`);
+}
+
+async function addCors(app: FastifyInstance, origins: Origins): Promise<void> {
+  await app.register(cors, {
+    origin: (origin, done) => done(null, origins.allowsPage(origin)),
+    methods: ['GET', 'HEAD', 'PUT', 'POST'],
+    exposedHeaders: [...EXPOSED_HEADERS],
+    maxAge: PREFLIGHT_SECONDS,
+    // An OPTIONS that is no preflight is a method like any other.
+    strictPreflight: false,
+  });
+}

@@ -1,0 +1,44 @@
+/**
+ * Bounds of the network side; every one has a reason. Times in ms.
+ */
+import { MAX_PUSH_BYTES } from '../protocol/api.js';
+
+export interface ServerLimits {
+  /** A connection that says nothing for so long is closed; longer than the longest poll (60 s). */
+  readonly idleMs: number;
+  /** Headers must arrive within so long. */
+  readonly headersMs: number;
+  /** A whole request must: 17 MiB at 150 KB/s. */
+  readonly requestMs: number;
+  /** A kept connection waits so long for the next request; longer than usual proxies do. */
+  readonly keepAliveMs: number;
+  /** A ping or a comment is sent each time so long has passed; a WebSocket that is silent to two pings is cut. */
+  readonly heartbeatMs: number;
+  /** A client of server-sent events that has taken nothing for so long is cut. */
+  readonly stalledMs: number;
+  /** Longest path and query of a request. */
+  readonly maxUrlBytes: number;
+  /** Longest head of a request: its line and its headers. */
+  readonly maxHeaderBytes: number;
+  /** Longest body of a push, and longest frame. */
+  readonly maxPushBytes: number;
+  readonly maxConnections: number;
+  /** Most tails open at the server, and most of them with one token. */
+  readonly maxTails: number;
+  readonly maxTailsPerToken: number;
+}
+
+export const LIMITS: ServerLimits = Object.freeze({
+  idleMs: 90_000,
+  headersMs: 10_000,
+  requestMs: 120_000,
+  keepAliveMs: 75_000,
+  heartbeatMs: 15_000,
+  stalledMs: 60_000,
+  maxUrlBytes: 8 * 1024,
+  maxHeaderBytes: 16 * 1024,
+  maxPushBytes: MAX_PUSH_BYTES,
+  maxConnections: 20_000,
+  maxTails: 10_000,
+  maxTailsPerToken: 2_000,
+});

@@ -1,0 +1,75 @@
+/**
+ * Requests that Node's HTTP parser gives up on: no HTTP, too slow, too large. Answered in our own form, then the connection is
+ * closed.
+ */
+import { type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import { RoteraError } from '../errors.js';
+import { PROBLEM_TYPE, problemOf } from '../protocol/problem.js';
+import { NO_SNIFF } from './problems.js';
+
+/** A client that still sends is listened to for so long, since a reset would take the answer from it. */
+const LINGER_MS = 1000;
+
+/** What Node says of a request that it could not parse. */
+interface ParseError extends Error {
+  readonly code?: string;
+  /** What arrived last on the connection. */
+  readonly rawPacket?: Buffer;
+}
+
+/** Answers what the parser of a server refuses. To be given to fastify before the server is there: call `watch` then. */
+export class Malformed {
+  readonly #unanswered = new WeakMap<Socket, Set<ServerResponse>>();
+
+  constructor(readonly maxHeaderBytes: number) {}
+
+  /** Keeps account of the answers that each connection still waits for. */
+  watch(server: Server): void {
+    server.on('request', ({ socket }, response) => {
+      const open = this.#unanswered.get(socket) ?? new Set();
+      this.#unanswered.set(socket, open.add(response));
+      response.once('close', () => open.delete(response));
+    });
+  }
+
+  /** To be called for `clientError`. */
+  readonly refuse = (error: ParseError, socket: Socket): void => {
+    if (error.code === 'ECONNRESET' || !socket.writable || !this.#isInTurn(socket)) {
+      socket.destroy();
+      return;
+    }
+    const problem = problemOf(this.#explain(error));
+    const body = JSON.stringify(problem);
+    const head = [
+      `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
+      `Content-Type: ${PROBLEM_TYPE}`,
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      NO_SNIFF.join(': '),
+      'Connection: close',
+    ];
+    socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+    setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  };
+
+  /** Whether an answer now would be that of the malformed request, rather than of an earlier one that is still under way. */
+  #isInTurn(socket: Socket): boolean {
+    const open = [...(this.#unanswered.get(socket) ?? [])];
+    return open.length === 0 || (open.length === 1 && !open[0]!.req.complete && !open[0]!.headersSent);
+  }
+
+  #explain({ code, rawPacket }: ParseError): RoteraError {
+    if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+      return new RoteraError('request_timeout', 'The request did not arrive in time.');
+    }
+    if (code !== 'HPE_HEADER_OVERFLOW') {
+      return new RoteraError('bad_parameter', 'This is not a well-formed HTTP request.');
+    }
+    const line = rawPacket?.toString('latin1').split('\n', 1)[0] ?? '';
+    const most = this.maxHeaderBytes;
+    if (/^[A-Z]+ /.test(line) && line.length >= most / 2) {
+      return new RoteraError('uri_too_long', `The head of this request is longer than ${most} bytes for its URL.`);
+    }
+    return new RoteraError('headers_too_large', `The headers are longer than ${most} bytes.`);
+  }
+}
