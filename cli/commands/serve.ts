@@ -1,7 +1,7 @@
 import { Command, Option } from 'clipanion';
-import { type Config, configSchema, DEFAULTS, OPTIONS, optionNames, variableOf } from '../../src/config.js';
+import { type Config, configSchema, DEFAULTS, OPTIONS, optionNames, variableOf } from '../../src/config/config.js';
+import { readConfig } from '../../src/config/read-config.js';
 import { serve } from '../../src/main.js';
-import { readConfig } from '../../src/read-config.js';
 import { BaseCommand } from '../command.js';
 
 /** The name and the description of an option's flag, from the table of options. */

@@ -4,7 +4,7 @@
 import type { Test } from 'tap';
 import { batchOf, messagesOf } from '../../src/batch.js';
 import { parseFrom } from '../../src/from.js';
-import type { Pushed } from '../../src/queue/group.js';
+import type { Stored } from '../../src/queue/group.js';
 import { resolveFrom } from '../../src/queue/position.js';
 import type { Queue } from '../../src/queue/queue.js';
 import { Queues } from '../../src/queue/queues.js';

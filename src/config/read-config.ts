@@ -4,9 +4,9 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isRoteraError, messageOf, RoteraError } from '../errors.js';
+import { queueName } from '../queue/queues.js';
 import { type Config, DEFAULTS, OPTIONS, optionNames, variableOf } from './config.js';
-import { isRoteraError, messageOf, RoteraError } from './errors.js';
-import { queueName } from './queue/queues.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

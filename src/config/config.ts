@@ -3,9 +3,9 @@
  * configuration file, its check and its JSON schema all come from the table; `read-config.ts` reads them.
  */
 
+import { DEFAULT_HOST, DEFAULT_PORT } from '../protocol/api.js';
+import { flag, integer, oneOf, type Parameter } from '../protocol/parameters.js';
 import { type DeclaredQueues, declaredQueues } from './declared-queues.js';
-import { DEFAULT_HOST, DEFAULT_PORT } from './protocol/api.js';
-import { flag, integer, oneOf, type Parameter } from './protocol/parameters.js';
 
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];

@@ -1,11 +1,11 @@
 /**
  * Queues that the configuration declares: they exist when the server is ready.
  */
-import { isRoteraError, RoteraError } from './errors.js';
-import { createFields } from './protocol/api.js';
-import { checkParameters, type Parameter } from './protocol/parameters.js';
-import { QUEUE_NAME, type Queues } from './queue/queues.js';
-import { DEFAULT_LIMITS, type Limits } from './queue/retention.js';
+import { isRoteraError, RoteraError } from '../errors.js';
+import { createFields } from '../protocol/api.js';
+import { checkParameters, type Parameter } from '../protocol/parameters.js';
+import { QUEUE_NAME, type Queues } from '../queue/queues.js';
+import { DEFAULT_LIMITS, type Limits } from '../queue/retention.js';
 
 /** Queue names, each with the limits that matter; the others are the defaults at create and whatever they are afterwards. */
 export type DeclaredQueues = Readonly<Record<string, Partial<Limits>>>;
