@@ -6,14 +6,13 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { Server as TlsServer } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
-import type { FastifyInstance } from 'fastify';
 import { type Config, optionNames } from './config/config.js';
 import { ensureQueues } from './config/declared-queues.js';
 import type { Environment } from './config/read-config.js';
 import { isRoteraError, messageOf, RoteraError } from './errors.js';
 import { Queues } from './queue/queues.js';
 import { Access, parseTokens, type Token } from './server/access.js';
-import { type AppOptions, buildApp } from './server/app.js';
+import { type App, type AppOptions, buildApp } from './server/app.js';
 import { listen } from './server/listen.js';
 import { isLoopback } from './server/origins.js';
 import { inheritedDescriptors } from './systemd/descriptors.js';
@@ -40,7 +39,7 @@ interface Server {
   readonly config: Config;
   readonly queues: Queues;
   readonly access: Access;
-  readonly app: FastifyInstance;
+  readonly app: App;
   readonly manager: ServiceManager;
 }
 

@@ -102,12 +102,10 @@ const exactness = (pattern: string, type: string): number =>
         : 0;
 
 /** Whether an `If-None-Match` names this entity tag (RFC 9110, section 13.1.2). */
-export const namesTag = (header: string | undefined, tag: string): boolean =>
-  header !== undefined &&
-  header.split(',').some((one) => {
-    const name = one.trim();
-    return name === '*' || name === tag || name === `W/${tag}`;
-  });
+export function namesTag(header: string | undefined, tag: string): boolean {
+  const names = header?.split(',').map((one) => one.trim()) ?? [];
+  return names.some((name) => name === '*' || name === tag || name === `W/${tag}`);
+}
 
 /** Sets the headers of {@link queueHeaders}. */
 export const setQueueHeaders = (reply: FastifyReply, queue: Queue): FastifyReply => reply.headers(queueHeaders(queue));

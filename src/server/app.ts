@@ -2,6 +2,7 @@
  * The HTTP application: routes, limits, error answers, who may use it. Does not listen.
  */
 import type { ServerOptions as TlsOptions } from 'node:https';
+import { Socket } from 'node:net';
 import websocket from '@fastify/websocket';
 import fastify, {
   type FastifyError,
@@ -149,5 +150,9 @@ async function addSockets(app: FastifyInstance, { maxPushBytes, heartbeatMs }: S
 function refuseUnrouted(error: FastifyError, reply: FastifyReply, { maxPushBytes }: ServerLimits): void {
   sendProblem(reply.header(...NO_SNIFF).header('connection', 'close'), toRoteraError(error, maxPushBytes));
   // After an upgrade Node leaves the connection to us.
-  reply.raw.once('finish', () => reply.request.raw.socket.end());
+  const { socket } = reply.request.raw;
+  if (socket instanceof Socket) reply.raw.once('finish', () => socket.end());
 }
+
+/** An application, for those who do not know of fastify. */
+export type App = FastifyInstance;
