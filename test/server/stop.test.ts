@@ -51,7 +51,29 @@ t.test('a read that waits is answered at once', async (t) => {
   await closed;
 });
 
-t.test('a push that is under way is finished and answered', async (t) => {
+t.test('a push that waits for the disk is finished and answered', async (t) => {
+  const { app, queues, send } = await startServer(t);
+  const { queue } = await queues.create('q', LIMITS);
+  let pushes: () => void = () => undefined;
+  const pushing = new Promise<void>((resolve) => {
+    pushes = resolve;
+  });
+  const { push } = queue;
+  queue.push = (...words) => {
+    pushes();
+    return push.apply(queue, words);
+  };
+  const answered = send({ method: 'POST', path: '/queues/q/messages', body: 'hello' });
+  await pushing;
+  const closed = app.close();
+  const answer = await answered;
+  t.equal(answer.status, 200);
+  t.equal(answer.headers['connection'], 'close');
+  await closed;
+  t.strictSame(texts(readFrom(queue, 0)), ['hello']);
+});
+
+t.test('a push whose body comes too late is refused, not cut off', async (t) => {
   const { app, queues, url } = await startServer(t);
   const { queue } = await queues.create('q', LIMITS);
   const headers = { 'content-length': 5, expect: '100-continue' };
@@ -63,10 +85,10 @@ t.test('a push that is under way is finished and answered', async (t) => {
   const closed = app.close();
   push.end('hello');
   const [answer] = await answered;
-  t.equal(answer.statusCode, 200);
-  answer.resume();
+  t.equal(answer.statusCode, 503);
+  t.equal((JSON.parse(String(await answer.setEncoding('utf8').toArray())) as { code: string }).code, 'draining');
   await closed;
-  t.strictSame(texts(readFrom(queue, 0)), ['hello']);
+  t.equal(queue.next, 0);
 });
 
 t.test('a new request is refused while the server stops', async (t) => {
