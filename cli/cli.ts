@@ -1,41 +1,21 @@
 /**
- * The list of commands, and how a command line is run.
+ * How a command line is run.
  */
-import { readFileSync } from 'node:fs';
-import { type BaseContext, Builtins, Cli } from 'clipanion';
-import { CreateCommand } from './commands/create.js';
-import { PushCommand } from './commands/push.js';
-import { ReadCommand } from './commands/read.js';
-import { ServeCommand } from './commands/serve.js';
-import { StatCommand } from './commands/stat.js';
-import { TailCommand } from './commands/tail.js';
+import { Cli } from 'clipanion';
+import { CompleteCommand } from './commands/complete.js';
+import { COMMANDS, findCommand } from './commands.js';
+import type { Context, Outcome } from './context.js';
 import { USAGE } from './exit-codes.js';
+import { commandHelp, generalHelp } from './help.js';
+import { manual } from './markdown.js';
+import { styleFor } from './style.js';
+import { usageText } from './usage-error.js';
+import { packageVersion } from './version.js';
 
-/** The package's own version, wherever it runs from: as TypeScript, or built in `dist`. */
-function version(): string {
-  for (const path of ['../package.json', '../../package.json']) {
-    try {
-      return JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')).version as string;
-    } catch {
-      // Not here: the other place.
-    }
-  }
-  return 'unknown';
-}
-
-export function buildCli({ stdout, env }: Pick<BaseContext, 'stdout' | 'env'>): Cli {
-  // https://no-color.org: any value but the empty one.
-  const enableColors = (stdout as NodeJS.WriteStream).isTTY === true && !env['NO_COLOR'];
-  const cli = new Cli({
-    enableColors,
-    binaryLabel: 'rotera',
-    binaryName: 'rotera',
-    binaryVersion: version(),
-  });
-  for (const command of [ServeCommand, CreateCommand, PushCommand, ReadCommand, TailCommand, StatCommand])
-    cli.register(command);
-  cli.register(Builtins.HelpCommand);
-  cli.register(Builtins.VersionCommand);
+export function buildCli(): Cli<Context> {
+  // Help, errors and colours are our own.
+  const cli = new Cli<Context>({ binaryName: 'rotera', binaryVersion: packageVersion(), enableColors: false });
+  for (const command of [...COMMANDS, CompleteCommand]) cli.register(command);
   return cli;
 }
 
@@ -55,14 +35,44 @@ function normalize(args: readonly string[]): string[] {
 }
 
 /** Runs one command line. Resolves to its exit code: nothing is thrown. */
-export async function runCli(args: readonly string[], context: BaseContext): Promise<number> {
-  const cli = buildCli(context);
+export async function runCli(args: readonly string[], context: Context): Promise<number> {
+  const cli = buildCli();
   const words = normalize(args);
+  const help = helpFor(cli, words, context);
+  if (help !== undefined) {
+    context.stdout.write(help);
+    return 0;
+  }
+  return (await runWords(cli, words, context)).exitCode;
+}
+
+/** Runs the words of one command. Nothing is thrown. */
+export async function runWords(cli: Cli<Context>, words: readonly string[], context: Context): Promise<Outcome> {
   try {
     // clipanion would print a command line that it does not understand on standard output.
-    return await cli.run(cli.process(words.length === 0 ? ['--help'] : words, context), context);
+    const command = cli.process([...words], context);
+    const run: Context['run'] = (inner, its) => runWords(cli, inner, its);
+    return { exitCode: await cli.run(command, { ...context, run }), command };
   } catch (error) {
-    context.stderr.write(`${cli.error(error, { colored: false }).trimEnd()}\n`);
-    return USAGE;
+    const { stderr, env } = context;
+    const meant = findCommand(words.find((word) => !word.startsWith('-')));
+    stderr.write(`${styleFor(stderr, env).red('rotera:')} ${usageText(words, meant, error)}\n`);
+    return { exitCode: USAGE, command: undefined };
   }
+}
+
+/** What is asked for with `--help`, `help`, `--version`, or nothing at all. */
+function helpFor(cli: Cli<Context>, words: readonly string[], { stdout, env }: Context): string | undefined {
+  const end = words.indexOf('--');
+  const before = end === -1 ? words : words.slice(0, end);
+  const style = styleFor(stdout, env);
+  const version = packageVersion();
+  const [first, second] = before;
+  if (before.length === 1 && (first === '--version' || first === '-v')) return `${version}\n`;
+  if (first === 'help' && second === '--markdown') return manual(cli);
+  const asks = before.includes('--help') || before.includes('-h');
+  const name = first === 'help' ? second : before.find((word) => !word.startsWith('-'));
+  if (words.length > 0 && first !== 'help' && !asks) return undefined;
+  const command = findCommand(name);
+  return command === undefined ? generalHelp(version, style) : commandHelp(cli, command, style);
 }

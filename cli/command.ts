@@ -1,16 +1,27 @@
 /**
- * What all commands share: errors on standard error with an exit code that means something, and output through the context,
- * so that a command can be run inside a test.
+ * What all commands share: errors on standard error with an exit code that means something, and all input and output through
+ * the context, so that a command can be run inside a test.
  */
-import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { Command, Option } from 'clipanion';
-import { DEFAULT_URL, RoteraClient } from '../src/client/client.js';
-import { isRoteraError, messageOf, RoteraError } from '../src/errors.js';
-import { EXIT_CODES, FAILURE } from './exit-codes.js';
+import { connect, DEFAULT_URL, type RoteraClient } from '../src/client/node.js';
+import { messageOf, RoteraError } from '../src/errors.js';
+import { type Context, Interrupted } from './context.js';
+import { optional, parseSeconds } from './numbers.js';
+import { report } from './report.js';
+import { type Style, styleFor } from './style.js';
 
-/** A command that ends with exit code 0 unless it throws. */
-export abstract class BaseCommand extends Command {
-  json = Option.Boolean('--json', false, { description: 'Print JSON, one object a line.' });
+/** How long a command tries to reach its server: not at all at first, so that a wrong address is told; then for a restart. */
+const PATIENCE_MS = { first: 0, later: 5 * 60_000 };
+
+/** A command that ends with exit code 0 unless it throws or is interrupted. */
+export abstract class BaseCommand extends Command<Context> {
+  json = Option.Boolean('--json', false, { description: 'Print JSON, one object a line; errors too.' });
+
+  /** What the command ends with when it has done its work. */
+  protected exitCode = 0;
+  /** Ends the command when it is aborted. */
+  protected signal: AbortSignal = new AbortController().signal;
 
   /** Does the work. @throws anything: a RoteraError decides the exit code */
   protected abstract run(): Promise<void>;
@@ -18,50 +29,100 @@ export abstract class BaseCommand extends Command {
   async execute(): Promise<number> {
     try {
       await this.run();
-      return 0;
+      return this.signal.reason instanceof Interrupted ? this.signal.reason.exitCode : this.exitCode;
     } catch (error) {
+      if (error instanceof Interrupted) return error.exitCode;
       // Whoever read our output has gone (as in `rotera read q | head`): nothing to say.
       if (error instanceof Error && 'code' in error && error.code === 'EPIPE') return 0;
-      return report(error, this.context.stderr, this.json);
+      const { stderr, env } = this.context;
+      return report(error, { stderr, env, json: this.json });
     }
   }
 
-  /** Writes to standard output and waits until it has room for more. */
-  protected async print(text: string | Uint8Array): Promise<void> {
+  /** From now on Ctrl-C aborts `signal` instead of ending the process. */
+  protected interruptible(): AbortSignal {
+    this.signal = this.context.interrupt?.() ?? this.signal;
+    return this.signal;
+  }
+
+  /** Writes to standard output; resolves when it has been written out. @throws EPIPE when nobody reads it any more */
+  protected print(text: string | Uint8Array): Promise<void> {
     const { stdout } = this.context;
-    if (!stdout.write(text)) await once(stdout, 'drain');
+    return new Promise((resolve, reject) => {
+      stdout.write(text, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+
+  protected printJson(value: unknown): Promise<void> {
+    return this.print(`${JSON.stringify(value)}\n`);
+  }
+
+  /** Tells people something on standard error; as JSON when that is asked for. */
+  protected notice(text: string, facts: object): void {
+    this.context.stderr.write(this.json ? `${JSON.stringify(facts)}\n` : `rotera: ${text}\n`);
+  }
+
+  protected get style(): Style {
+    return styleFor(this.context.stdout, this.context.env);
   }
 }
 
 /** A command that talks to a server. */
 export abstract class ClientCommand extends BaseCommand {
-  url = Option.String('--url', DEFAULT_URL, { env: 'ROTERA_URL', description: 'Address of the server.' });
+  url = Option.String('--url', DEFAULT_URL, { env: 'ROTERA_URL', description: `Address of the server (ROTERA_URL).` });
+  token = Option.String('--token', { env: 'ROTERA_TOKEN', description: 'Access token (better: ROTERA_TOKEN).' });
+  ca = Option.String('--ca', { env: 'ROTERA_CA', description: 'Certificates to trust, a PEM file (ROTERA_CA).' });
+  insecure = Option.Boolean('--insecure', false, { description: 'Take any certificate.' });
+  socket = Option.String('--socket', {
+    env: 'ROTERA_SOCKET',
+    description: 'Unix socket of the server (ROTERA_SOCKET).',
+  });
+  retry = Option.String('--retry', {
+    description: 'How long to try when the server is away, such as 30s (not at first, then 5m).',
+  });
 
+  /** Whether the command waits for a server for ever, from the beginning, unless --retry says otherwise. */
+  protected readonly waitsForServers: boolean = false;
+  #client: RoteraClient | undefined;
+
+  /** One client for the whole command. */
   protected get client(): RoteraClient {
-    return new RoteraClient({ url: this.url });
+    this.#client ??= this.connectTo(this.url);
+    return this.#client;
   }
-}
 
-/** Says what went wrong and what to do; answers the exit code. */
-export function report(error: unknown, stderr: NodeJS.WritableStream, json = false): number {
-  const known = isRoteraError(error) ? error : undefined;
-  if (json) stderr.write(`${JSON.stringify({ error: known?.code ?? 'internal', message: messageOf(error) })}\n`);
-  else stderr.write(`rotera: ${messageOf(error)}\n`);
-  return known === undefined ? FAILURE : EXIT_CODES[known.code];
-}
-
-/** A number given as an option. @throws `bad_parameter` */
-export function numberOption(name: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const match = /^(\d+)([kmgt]i?b?)?$/i.exec(text);
-  if (match === null) {
-    const accepted = 'a whole number, with k, M, G or T behind it for 1024s';
-    throw new RoteraError('bad_parameter', `--${name} ${text}: accepted: ${accepted}.`, {
-      parameter: name,
-      value: text,
-      accepted,
+  protected connectTo(url: string, token: string | undefined = this.token): RoteraClient {
+    const retry = optional(parseSeconds, 'retry', this.retry);
+    const fallback = this.waitsForServers
+      ? { first: Number.POSITIVE_INFINITY, later: Number.POSITIVE_INFINITY }
+      : PATIENCE_MS;
+    return connect({
+      url,
+      token,
+      ca: this.ca === undefined ? undefined : readOptionFile('ca', this.ca),
+      insecure: this.insecure,
+      socketPath: this.socket,
+      retryMs: retry === undefined ? fallback.later : retry * 1000,
+      firstRetryMs: retry === undefined ? fallback.first : retry * 1000,
+      onRetry: (error) => this.#tellRetry(error),
     });
   }
-  const power = match[2] === undefined ? 0 : 'kmgt'.indexOf((match[2][0] as string).toLowerCase()) + 1;
-  return Number(match[1]) * 1024 ** power;
+
+  #toldRetry = '';
+
+  /** Once per reason: a server that stays away is not told of every time. */
+  #tellRetry(error: RoteraError): void {
+    if (this.#toldRetry === error.message) return;
+    this.#toldRetry = error.message;
+    this.notice(`${error.message} Trying again.`, { retry: error.code, message: error.message });
+  }
+}
+
+function readOptionFile(option: string, path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    const text = `--${option} ${path} cannot be read: ${messageOf(cause)}.`;
+    throw new RoteraError('bad_parameter', text, { parameter: option, value: path }, { cause });
+  }
 }

@@ -53,6 +53,7 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   not_a_rot_file: NO_INPUT,
   queue_unreadable: NO_INPUT,
   unreachable: UNAVAILABLE,
+  not_rotera: UNAVAILABLE,
   in_use: UNAVAILABLE,
   internal: SOFTWARE,
   disk_full: CANNOT_CREATE,

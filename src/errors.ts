@@ -54,6 +54,7 @@ export const errorCodes = [
   'too_many_tails',
   'starting',
   'unreachable',
+  'not_rotera',
   'draining',
   'internal',
 ] as const;

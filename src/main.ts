@@ -11,12 +11,13 @@ import { ensureQueues } from './config/declared-queues.js';
 import type { Environment } from './config/read-config.js';
 import { isRoteraError, messageOf, RoteraError } from './errors.js';
 import { Queues } from './queue/queues.js';
-import { Access, parseTokens, type Token } from './server/access.js';
+import { Access } from './server/access.js';
 import { type App, type AppOptions, buildApp } from './server/app.js';
 import { listen } from './server/listen.js';
 import { isLoopback } from './server/origins.js';
 import { inheritedDescriptors } from './systemd/descriptors.js';
 import { ServiceManager } from './systemd/notify.js';
+import { parseTokens, type Token } from './tokens.js';
 
 /** How long a stop may take before the process ends anyway. */
 const STOP_MS = 10_000;

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { batchOf, messagesOf } from '../src/batch.js';
-import { RoteraClient } from '../src/client/client.js';
+import { connect, type RoteraClient } from '../src/client/node.js';
 import { violations } from './support/acknowledged.js';
 import { type Serving, serve } from './support/program.js';
 import { seeded } from './support/queues.js';
@@ -10,7 +10,7 @@ const WRITERS = 8;
 
 /** Pushes without pause, and kills the server in the middle of it when so many pushes were answered. */
 async function pushUntilKilled(server: Serving, acknowledged: Map<number, string>, sent: number[], after: number) {
-  const client = new RoteraClient({ url: server.url });
+  const client = connect({ url: server.url, retryMs: 0 });
   let answers = 0;
   const write = async (writer: number): Promise<void> => {
     while (true) {
@@ -27,7 +27,7 @@ async function pushUntilKilled(server: Serving, acknowledged: Map<number, string
 async function readAll(client: RoteraClient): Promise<string[]> {
   const kept: string[] = [];
   while (true) {
-    const { records, upToDate } = await client.readBatch('q', { from: kept.length, limit: 100_000 });
+    const { records, upToDate } = await client.readRecords('q', { from: kept.length, limit: 100_000 });
     for (const message of messagesOf(records)) kept.push(Buffer.from(message).toString());
     if (upToDate) return kept;
   }
@@ -39,12 +39,12 @@ t.test('killed in the middle of pushes, it keeps all that was acknowledged, in o
   const acknowledged = new Map<number, string>();
   const sent = Array.from({ length: WRITERS }, () => 0);
   let server = await serve(t, ['--dir', dir]);
-  await new RoteraClient({ url: server.url }).create('q', { maxBytes: 10_000_000, reserve: false });
+  await connect({ url: server.url }).create('q', { maxBytes: 10_000_000, reserve: false });
   for (let round = 1; round <= ROUNDS; round++) {
     await pushUntilKilled(server, acknowledged, sent, 1 + random(400));
     t.equal(await server.stop('SIGKILL'), 'SIGKILL');
     server = await serve(t, ['--dir', dir]);
-    const kept = await readAll(new RoteraClient({ url: server.url }));
+    const kept = await readAll(connect({ url: server.url }));
     t.strictSame(
       violations(acknowledged, kept),
       [],

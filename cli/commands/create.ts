@@ -1,83 +1,65 @@
 import { dirname, resolve } from 'node:path';
 import { Command, Option } from 'clipanion';
-import type { CreateOptions } from '../../src/client/client.js';
+import type { CreateLimits } from '../../src/client/node.js';
 import { RoteraError } from '../../src/errors.js';
-import { createFields } from '../../src/protocol/api.js';
-import { checkParameters } from '../../src/protocol/parameters.js';
 import { createRotFile } from '../../src/queue/create.js';
 import { queueName, withDefaults } from '../../src/queue/queues.js';
-import { ClientCommand, numberOption } from '../command.js';
-import { renderStat } from '../render.js';
+import { ClientCommand } from '../command.js';
+import { LIMIT_TEXTS, parseLimits } from '../limits.js';
+import { renderStat } from '../stat-view.js';
 
 export class CreateCommand extends ClientCommand {
   static override paths = [['create']];
+  static synopsis = '[QUEUE]';
   static override usage = Command.Usage({
-    description: 'Make a queue, at a server or as a file.',
+    category: 'Messages',
+    description: 'make a queue, at a server or as a file',
     details: `
-      With -s FILE the rot file is made directly, no server needed; a server of that directory finds it. Creating a queue
-      that exists with the same limits changes nothing. Limits are fixed at create. Sizes take k, M, G, T.
+      The queue keeps the last messages, up to its limits; the oldest make place for the new. Limits are fixed at create.
+      Making a queue that exists with the same limits changes nothing.
+
+      With -s FILE the rot file is made directly, no server needed; a server of that directory finds it.
     `,
     examples: [
       ['Make the queue 55', '$0 create 55'],
       ['Keep the last 1,000 messages', '$0 create 55 --max-messages 1000'],
+      ['Keep a week, but no more than 1 GiB', '$0 create 55 --max-age 7d --max-bytes 1G --max-messages 1G'],
       ['Make a file', '$0 create -s rots/55.rot --max-bytes 256M'],
     ],
   });
 
   queue = Option.String({ name: 'queue', required: false });
   file = Option.String('-s,--file', { description: 'Make this rot file instead of asking a server.' });
-  maxMessages = Option.String('--max-messages', { description: 'Most messages kept (1,000,000).' });
-  maxBytes = Option.String('--max-bytes', { description: 'Most payload bytes kept (64M).' });
-  maxAge = Option.String('--max-age', { description: 'Seconds after which messages are rotated out.' });
-  maxMessageBytes = Option.String('--max-message-bytes', { description: 'Longest message (1M, at most 16M).' });
-  reserve = Option.Boolean('--reserve', {
-    description: 'Allocate the whole room now (the default); --no-reserve grows.',
-  });
+  maxMessages = Option.String('--max-messages', { description: LIMIT_TEXTS.maxMessages });
+  maxBytes = Option.String('--max-bytes', { description: LIMIT_TEXTS.maxBytes });
+  maxAge = Option.String('--max-age', { description: LIMIT_TEXTS.maxAge });
+  maxMessageBytes = Option.String('--max-message-bytes', { description: LIMIT_TEXTS.maxMessageBytes });
+  reserve = Option.Boolean('--reserve', { description: LIMIT_TEXTS.reserve });
 
   protected async run(): Promise<void> {
-    const limits = this.#limits();
+    const limits = parseLimits(this);
     if (this.file !== undefined) {
       await this.#createFile(this.file, limits);
       return;
     }
     if (this.queue === undefined) {
-      throw new RoteraError(
-        'bad_parameter',
-        'Name a queue (rotera create NAME) or a file (rotera create -s FILE.rot).',
-      );
+      const text = 'Name a queue (rotera create NAME) or a file (rotera create -s FILE.rot).';
+      throw new RoteraError('bad_parameter', text, { parameter: 'queue' });
     }
     const stat = await this.client.create(this.queue, limits);
-    await this.print(this.json ? `${JSON.stringify(stat)}\n` : renderStat(stat));
+    if (this.json) await this.printJson(stat);
+    else await this.print(renderStat(stat, this.style));
   }
 
-  #limits(): CreateOptions {
-    const given = {
-      maxMessages: numberOption('max-messages', this.maxMessages),
-      maxBytes: numberOption('max-bytes', this.maxBytes),
-      maxAgeSeconds: numberOption('max-age', this.maxAge),
-      maxMessageBytes: numberOption('max-message-bytes', this.maxMessageBytes),
-      reserve: this.reserve,
-    };
-    return checkParameters(
-      createFields,
-      Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
-    );
-  }
-
-  async #createFile(file: string, limits: CreateOptions): Promise<void> {
+  async #createFile(file: string, limits: CreateLimits): Promise<void> {
     const path = resolve(file);
     const name = queueName(path);
     if (name === undefined) {
-      throw new RoteraError(
-        'bad_name',
-        `${file} is no name of a rot file: it is the queue's name and .rot, as in 55.rot.`,
-      );
+      const text = `${file} is no name of a rot file: it is the queue's name and .rot, as in 55.rot.`;
+      throw new RoteraError('bad_name', text, { value: file });
     }
     await createRotFile(path, withDefaults(limits), Date.now());
-    await this.print(
-      this.json
-        ? `${JSON.stringify({ queue: name, file: path })}\n`
-        : `made ${path}; serve it with: rotera serve --dir ${dirname(path)}\n`,
-    );
+    if (this.json) await this.printJson({ queue: name, file: path });
+    else await this.print(`made ${path}; serve it with: rotera serve --dir ${dirname(path)}\n`);
   }
 }

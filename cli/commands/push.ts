@@ -1,102 +1,124 @@
-import { createReadStream, statSync } from 'node:fs';
-import { SingleBar } from 'cli-progress';
 import { Command, Option } from 'clipanion';
-import { type Batch, batchOfLines, cutBatch } from '../../src/batch.js';
-import { isRoteraError, messageOf, RoteraError } from '../../src/errors.js';
+import { type Batch, batchOf, MAX_MESSAGE_BYTES } from '../../src/batch.js';
+import { isRoteraError, RoteraError } from '../../src/errors.js';
 import { ClientCommand } from '../command.js';
-import { lineChunks } from '../lines.js';
-import { bytesText, countText } from '../render.js';
+import { endedBy, inputSize, isTyped, openInput } from '../input.js';
+import { startProgress } from '../progress.js';
+import { parseDelimiter, split } from '../split.js';
+import { countedText } from '../units.js';
 
 export class PushCommand extends ClientCommand {
   static override paths = [['push']];
+  static synopsis = 'QUEUE [FILE ...]';
   static override usage = Command.Usage({
-    description: 'Push the lines of standard input, or of files, one message each.',
+    category: 'Messages',
+    description: 'push lines of standard input or of files',
     details: `
-      Reads as it goes and never holds more than a piece in memory, so that it works on endless input. A line counts without
-      its newline; blank lines are skipped. When it has ended with 0, every line is on the server's disk.
+      Each line is a message, without its newline; blank lines are skipped. Reads as it goes and holds little in memory, so
+      that it works on endless input. When it has ended with 0, every line is on the server's disk, once: what had to be
+      repeated is not kept twice. It always says how many messages were acknowledged; Ctrl-C ends the input.
     `,
     examples: [
-      ['Push a file', '$0 push 55 < access.log'],
-      ['Follow a log', 'tail -f access.log | $0 push 55'],
-      ['Push one message', 'echo hello | $0 push 55'],
+      ['Push a file', '$0 push 55 access.log'],
+      ['Push one message', '$0 push 55 -m hello'],
+      ['Follow a log', 'tail -F access.log | $0 push 55'],
+      ['Push names that end with a NUL', "find . -print0 | $0 push 55 --delimiter '\\0'"],
+      ['Push each file as one message', '$0 push 55 --whole-file *.json'],
     ],
   });
 
   queue = Option.String({ name: 'queue', required: true });
-  files = Option.Rest({ name: 'files' });
+  files = Option.Rest({ name: 'file' });
+  messages = Option.Array('-m,--message', { description: 'Push this text; may be given several times.' });
+  delimiter = Option.String('-d,--delimiter', {
+    description: 'Cut at this text instead of newlines; knows \\n \\t \\0 \\xHH.',
+  });
+  wholeFile = Option.Boolean('-w,--whole-file', false, { description: 'Push each file as one message.' });
+
+  // What was acknowledged.
+  #acknowledged = 0;
+  #bytes = 0;
+  #next: number | null = null;
 
   protected async run(): Promise<void> {
     const { client, queue } = this;
-    // A push is all or nothing, so it must fit into the queue.
-    const limits = await client.stat(queue);
-    const progress = this.#progress();
-    let messages = 0;
-    let next: number | null | undefined;
+    const signal = this.interruptible();
+    // Asked first, so that a missing queue is told before anything is typed or read.
+    const { maxMessageBytes } = await client.stat(queue);
+    const progress = startProgress(this.context.stderr, this.#totalBytes());
     try {
-      for (const input of this.files.length > 0 ? this.files : ['-']) {
-        for await (const lines of lineChunks(this.#open(input))) {
-          const size = lines.length;
-          for (const batch of batches(lines, limits)) {
-            const pushed = await client.push(queue, batch);
-            messages += batch.count;
-            next = pushed.next;
-          }
-          progress?.increment(size, { messages: countText(messages) });
-        }
-      }
+      await client.push(queue, endedBy(signal, this.#source(maxMessageBytes)), {
+        onPush: (pushed, batch) => {
+          this.#acknowledged += batch.count;
+          this.#bytes += batch.bytes;
+          this.#next = pushed.next ?? this.#next;
+          progress.update(this.#bytes, this.#acknowledged);
+        },
+      });
+    } catch (error) {
+      throw this.#withTally(error);
     } finally {
-      progress?.stop();
+      progress.stop();
     }
-    if (this.json) await this.print(`${JSON.stringify({ queue, messages, next: next ?? null })}\n`);
-    else
-      this.context.stderr.write(
-        `pushed ${countText(messages)} messages to ${queue}${next == null ? '' : `; next is ${next}`}\n`,
-      );
+    await this.#tell();
   }
 
-  #open(input: string): AsyncIterable<Uint8Array> {
-    if (input === '-') return this.context.stdin as unknown as AsyncIterable<Uint8Array>;
-    try {
-      statSync(input);
-    } catch (cause) {
-      throw new RoteraError('bad_parameter', `${input} cannot be read: ${messageOf(cause)}.`, {}, { cause });
+  /** The same error, which says as well what is safe. */
+  #withTally(error: unknown): unknown {
+    if (!isRoteraError(error)) return error;
+    const { queue } = this;
+    const messages = this.#acknowledged;
+    const text = `${error.message} Acknowledged before that: ${countedText(messages, 'message')}.`;
+    return new RoteraError(error.code, text, { queue, acknowledged: messages, next: this.#next }, { cause: error });
+  }
+
+  async *#source(mostBytes: number): AsyncGenerator<Batch> {
+    if (this.messages !== undefined) {
+      yield batchOf(this.messages.map((message) => Buffer.from(message)));
+      if (this.files.length === 0) return;
     }
-    return createReadStream(input, { highWaterMark: 256 * 1024 });
+    const delimiter = this.delimiter === undefined ? undefined : parseDelimiter(this.delimiter);
+    for (const path of this.#inputs()) {
+      const name = path === '-' ? 'standard input' : path;
+      if (isTyped(path, this.context.stdin)) {
+        this.notice('reading lines from the terminal; Ctrl-D ends', { reading: 'terminal' });
+      }
+      if (this.wholeFile) yield batchOf([await this.#wholeFile(path, mostBytes)]);
+      else yield* split(openInput(path, this.context.stdin), { delimiter, mostBytes, name });
+    }
   }
 
-  /** A bar when standard error is a terminal and it is known how much there is to push. */
-  #progress(): SingleBar | undefined {
-    if ((this.context.stderr as NodeJS.WriteStream).isTTY !== true) return undefined;
-    const total =
-      this.files.length > 0 ? this.files.reduce((sum, file) => sum + sizeOf(file), 0) : sizeOf('/dev/stdin');
-    if (total === 0) return undefined;
-    const bar = new SingleBar({
-      stream: this.context.stderr as NodeJS.WriteStream,
-      format: '{bar} {percentage}%  {messages} messages  {value}/{total}  {duration_formatted}, {eta_formatted} left',
-      formatValue: (value, _options, type) => (type === 'value' || type === 'total' ? bytesText(value) : String(value)),
-      hideCursor: true,
-      clearOnComplete: true,
-    });
-    bar.start(total, 0, { messages: '0' });
-    return bar;
+  #inputs(): readonly string[] {
+    return this.files.length > 0 ? this.files : ['-'];
   }
-}
 
-/** A piece as pushes that the queue takes; one that holds only blank lines is none. */
-function* batches(lines: Uint8Array, limits: { maxMessages: number; maxBytes: number }): Generator<Batch> {
-  try {
-    yield* cutBatch(batchOfLines(lines), limits.maxMessages, limits.maxBytes);
-  } catch (error) {
-    if (!isRoteraError(error, 'empty_batch')) throw error;
+  async #wholeFile(path: string, mostBytes: number): Promise<Uint8Array> {
+    const parts: Uint8Array[] = [];
+    let bytes = 0;
+    for await (const part of openInput(path, this.context.stdin)) {
+      parts.push(part);
+      bytes += part.length;
+      if (bytes <= Math.min(mostBytes, MAX_MESSAGE_BYTES)) continue;
+      const text = `${path} is longer than ${mostBytes} bytes, the most that a message of this queue may have.`;
+      throw new RoteraError('message_too_large', text, { maxMessageBytes: mostBytes });
+    }
+    return Buffer.concat(parts);
   }
-}
 
-function sizeOf(path: string): number {
-  try {
-    const stat = statSync(path);
-    return stat.isFile() ? stat.size : 0;
-  } catch {
-    // Said when it is opened.
-    return 0;
+  #totalBytes(): number | undefined {
+    if (this.messages !== undefined) return 0;
+    const sizes = this.#inputs().map((path) => inputSize(path, this.context.stdin));
+    return sizes.every((size) => size !== undefined) ? sizes.reduce((sum, size) => sum + size, 0) : undefined;
+  }
+
+  async #tell(): Promise<void> {
+    const { queue } = this;
+    const messages = this.#acknowledged;
+    if (this.json) {
+      await this.printJson({ queue, messages, next: this.#next });
+      return;
+    }
+    const next = this.#next === null ? '' : `; next is ${this.#next}`;
+    this.context.stderr.write(`pushed ${countedText(messages, 'message')} to ${queue}${next}\n`);
   }
 }

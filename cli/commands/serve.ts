@@ -17,8 +17,10 @@ const variables = optionNames.filter((key) => OPTIONS[key].flag !== undefined).m
 
 export class ServeCommand extends BaseCommand {
   static override paths = [['serve']];
+  static synopsis = '';
   static override usage = Command.Usage({
-    description: 'Serve the queues of a directory.',
+    category: 'Server',
+    description: 'serve the queues of a directory',
     details: `
       Without --dir, serves the current directory when it holds rot files, else ./rots. Stops on SIGINT or SIGTERM: tails are
       told, waiting pushes finished. One server at a time has a directory.

@@ -1,36 +1,76 @@
 import { Command, Option } from 'clipanion';
-import type { MessageBody } from '../../src/protocol/answers.js';
+import type { TailBatch, TailOptions } from '../../src/client/node.js';
+import { RoteraError } from '../../src/errors.js';
 import { ClientCommand } from '../command.js';
-import { gapNotice } from '../render.js';
+import { isTerminal } from '../context.js';
+import { type Format, formatMessages, gapText, parseFormat } from '../message-format.js';
+import { optional, parseCount } from '../numbers.js';
 
 export class TailCommand extends ClientCommand {
   static override paths = [['tail']];
+  static synopsis = 'QUEUE';
   static override usage = Command.Usage({
-    description: 'Follow a queue: print each message as it becomes durable.',
-    details: 'Goes on until Ctrl-C, or until the server stops. What rotation took is told on standard error.',
+    category: 'Messages',
+    description: 'print messages as they come',
+    details: `
+      Goes on until Ctrl-C: when the server stops or the connection is lost, it connects again and goes on where it was,
+      without a hole and without a double. What rotation took in between is told on standard error; with --json it is a line
+      of its own.
+
+      With -n alone it prints the last messages and ends, as tail(1) does; with -f it goes on.
+
+      With --cursor the server keeps the position: each message is acknowledged when its line has been written out, and the
+      next tail with the same cursor begins behind the last one acknowledged.
+    `,
     examples: [
       ['What comes from now on', '$0 tail 55'],
-      ['The last twenty, then what comes', '$0 tail 55 --from -20'],
-      ['Everything kept, with ids and times', '$0 tail 55 --from oldest --json'],
+      ['The last twenty, then what comes', '$0 tail -n 20 -f 55'],
+      ['The last ten minutes, then what comes, with ids and times', '$0 tail 55 --from 10m --json'],
+      ['Feed a program, and go on there after a restart of either', '$0 tail 55 --cursor loader | ./load'],
     ],
   });
 
   queue = Option.String({ name: 'queue', required: true });
-  from = Option.String('--from', 'next', { description: 'Where to begin: an id, -N (the last N), oldest or next.' });
+  lines = Option.String('-n,--lines', {
+    description: 'Begin with the last so many messages; without -f, end with them.',
+  });
+  follow = Option.Boolean('-f,--follow', false, { description: 'Go on with what comes (the default without -n).' });
+  from = Option.String('--from', {
+    description: 'Where to begin: an id, -N (the last N), oldest, next, a time or an age such as 10m (next).',
+  });
+  format = Option.String('--format', 'raw', { description: 'raw, ids (id, tab, message) or json.' });
+  cursor = Option.String('--cursor', {
+    description: 'Go on where this cursor stands; acknowledge what is written out.',
+  });
+  window = Option.String('--window', { description: 'With a cursor: most messages under way without an ack (1000).' });
 
   protected async run(): Promise<void> {
-    for await (const frame of this.client.tail(this.queue, { from: this.from })) {
-      if (frame.type === 'gap') this.context.stderr.write(gapNotice(frame));
-      if (frame.type === 'draining') this.context.stderr.write('rotera: the server stops\n');
-      if (frame.type === 'messages') await this.#print(frame.messages);
+    const format = this.json ? 'json' : parseFormat(this.format);
+    const options = this.#options(this.interruptible());
+    const follow = this.follow || this.lines === undefined;
+    for await (const batch of this.client.tail(this.queue, options)) {
+      await this.#print(batch, format);
+      if (this.cursor !== undefined && batch.messages.length > 0) batch.ack();
+      if (batch.upToDate && !follow) break;
     }
   }
 
-  async #print(messages: readonly MessageBody[]): Promise<void> {
-    const lines = messages.map((message) =>
-      this.json ? Buffer.from(JSON.stringify(message)) : Buffer.from(message.data, message.encoding ?? 'utf8'),
-    );
-    const newline = Buffer.from('\n');
-    await this.print(Buffer.concat(lines.flatMap((line) => [line, newline])));
+  #options(signal: AbortSignal): TailOptions {
+    const lines = optional(parseCount, 'lines', this.lines);
+    if (lines !== undefined && this.from !== undefined) {
+      const text = '-n and --from both say where to begin: give one of them.';
+      throw new RoteraError('bad_parameter', text, { parameter: 'lines', value: this.lines });
+    }
+    const from = lines === undefined ? this.from : lines === 0 ? 'next' : `-${lines}`;
+    return { from, cursor: this.cursor, window: optional(parseCount, 'window', this.window), signal };
+  }
+
+  async #print({ gap, messages }: TailBatch, format: Format): Promise<void> {
+    if (gap !== null) {
+      if (format === 'json') await this.printJson({ gap });
+      else this.notice(gapText(gap), { gap });
+    }
+    if (messages.length === 0) return;
+    await this.print(formatMessages(messages, format, isTerminal(this.context.stdout)));
   }
 }

@@ -1,194 +1,149 @@
 /**
- * The typed client: the five operations over HTTP. Used by the command line and by the tests.
+ * The client: the five operations, typed. Used by the command line, by the tests and by anyone's program.
  */
-import type { Batch } from '../batch.js';
-import { type ErrorCode, errorCodes, isRoteraError, messageOf, RoteraError } from '../errors.js';
-import type { ListBody, PushBody, ReadBody, StatBody, TailFrame } from '../protocol/answers.js';
-import { BATCH_TYPE, DEFAULT_HOST, DEFAULT_PORT, JSON_TYPE } from '../protocol/api.js';
-
-export const DEFAULT_URL = `http://${DEFAULT_HOST}:${DEFAULT_PORT}`;
+import { type Batch, batchOf } from '../batch.js';
+import type { ListBody, PushBody, StatBody } from '../protocol/answers.js';
+import { type CallOptions, type ConnectOptions, Http } from './http.js';
+import { jsonOf } from './json.js';
+import { bytesOfPushable, type MessageBatch, type Pushable } from './message.js';
+import { newProducer, type Producer, Producers } from './producers.js';
+import { isRefusal, type PushOptions, pushBatch, pushBatchAnyhow } from './push.js';
+import { PushStream, type Streamable, type StreamOptions, type StreamResult } from './push-stream.js';
+import { type ReadOptions, type RecordBatch, readMessages, readOn, readRecords } from './read.js';
+import { type TailBatch, type TailOptions, tail } from './tail.js';
+import type { Transport } from './transport.js';
 
 /** Limits of a queue to create; what is left out gets the server's default. */
-export interface CreateOptions {
+export interface CreateLimits {
   readonly maxMessages?: number;
+  /** Payload bytes. */
   readonly maxBytes?: number;
   readonly maxAgeSeconds?: number | null;
   readonly maxMessageBytes?: number;
+  /** Whether the file's whole room is allocated now. */
   readonly reserve?: boolean;
 }
 
-export interface ReadRequest {
-  /** As in the contract: an id, -N, oldest, next. */
-  readonly from?: string | number;
-  readonly to?: number;
-  readonly limit?: number;
-  readonly maxBytes?: number;
-  /** Seconds to wait for a first message. */
-  readonly wait?: number;
-}
+/** Most messages a paged read asks for at once. */
+const PAGE_MESSAGES = 10_000;
 
-/** A piece of a queue as the stored bytes. */
-export interface BatchAnswer {
-  readonly first: number;
-  /** Where to read from afterwards. */
-  readonly next: number;
-  readonly upToDate: boolean;
-  /** Ids asked for that are no more, `[from, to)`. */
-  readonly gap: { readonly from: number; readonly to: number } | null;
-  readonly records: Uint8Array;
-}
-
-export interface ClientOptions {
-  /** Address of the server, such as `http://127.0.0.1:8245`. */
-  readonly url?: string;
-}
-
-/** A client of one server. Holds no connection between requests but those that the platform keeps. */
+/**
+ * A client of one server. Every request is repeated while the server is away or asks for patience (see `retryMs`), a push
+ * never stores twice, and every call takes a `signal`. Errors are RoteraErrors with the contract's codes.
+ */
 export class RoteraClient {
-  readonly #url: URL;
+  readonly #http: Http;
+  readonly #producers = new Producers();
 
-  constructor(options: ClientOptions = {}) {
-    const url = options.url ?? DEFAULT_URL;
-    try {
-      this.#url = new URL(url.includes('://') ? url : `http://${url}`);
-    } catch (cause) {
-      const text = `${url} is no address; an address looks like ${DEFAULT_URL}.`;
-      throw new RoteraError('bad_parameter', text, { parameter: 'url', value: url }, { cause });
-    }
+  /** Use `connect`, which brings the transport. @throws `bad_parameter` when the address is none */
+  constructor(transport: Transport, options: ConnectOptions = {}) {
+    this.#http = new Http(transport, options);
   }
 
+  /** Address of the server. */
   get url(): string {
-    return this.#url.origin;
+    return this.#http.url.href.replace(/\/$/, '');
   }
 
-  /** Makes a queue, or finds it when it is there with the same limits. */
-  async create(queue: string, options: CreateOptions = {}): Promise<StatBody> {
-    const response = await this.#fetch('PUT', this.#path(queue), { body: JSON.stringify(options) });
-    return (await response.json()) as StatBody;
+  /** Makes a queue, or finds it when it is there with the same limits. Durable on return. @throws `config_mismatch`, `disk_full` */
+  async create(queue: string, limits: CreateLimits = {}, options: CallOptions = {}): Promise<StatBody> {
+    return this.#json('PUT', this.#path(queue), { ...options, body: JSON.stringify(limits) });
   }
 
-  /** Appends a batch, whole; durable when this resolves. */
-  async push(queue: string, batch: Batch): Promise<PushBody> {
-    const response = await this.#fetch('POST', this.#path(queue, '/messages'), {
-      body: batch.records as Uint8Array<ArrayBuffer>,
-      headers: { 'content-type': BATCH_TYPE },
-    });
-    return (await response.json()) as PushBody;
-  }
-
-  async read(queue: string, request: ReadRequest = {}, signal?: AbortSignal): Promise<ReadBody> {
-    const path = this.#path(queue, '/messages', request);
-    const response = await this.#fetch('GET', path, { headers: { accept: JSON_TYPE }, signal: signal ?? null });
-    return (await response.json()) as ReadBody;
-  }
-
-  /** Reads the stored bytes, without a look at each message. */
-  async readBatch(queue: string, request: ReadRequest = {}, signal?: AbortSignal): Promise<BatchAnswer> {
-    const path = this.#path(queue, '/messages', request);
-    const { headers, ...response } = await this.#fetchBytes(path, signal);
-    const gap = headers.get('rotera-gap')?.split('-').map(Number);
-    return {
-      first: Number(headers.get('rotera-first')),
-      next: Number(headers.get('rotera-read-next')),
-      upToDate: headers.get('rotera-up-to-date') === 'true',
-      gap: gap === undefined ? null : { from: gap[0] as number, to: gap[1] as number },
-      records: response.body,
-    };
-  }
-
-  async stat(queue: string): Promise<StatBody> {
-    return (await (await this.#fetch('GET', this.#path(queue))).json()) as StatBody;
-  }
-
-  async list(): Promise<ListBody> {
-    return (await (await this.#fetch('GET', '/queues')).json()) as ListBody;
-  }
-
-  /** Follows a queue over a WebSocket. Ends when the server closes or `signal` aborts. @throws what the server refuses */
-  async *tail(
+  /**
+   * Appends one message, or several as one push: all of them or none, with consecutive ids. Durable on return; repeated until
+   * the outcome is known, and never kept twice.
+   */
+  push(queue: string, messages: Pushable | readonly Pushable[] | Batch, options?: PushOptions): Promise<PushBody>;
+  /**
+   * Appends a stream, in batches and in order: see {@link StreamOptions}. Constant in memory, however long the stream.
+   * @throws what a push or the stream throws; `onPush` has told what was acknowledged before
+   */
+  push(
     queue: string,
-    request: { readonly from?: string | number } = {},
-    signal?: AbortSignal,
-  ): AsyncGenerator<TailFrame> {
-    // The server says before the upgrade why it refuses, but a WebSocket does not show it: a read from there does.
-    await this.read(queue, { from: request.from ?? 'next', limit: 1 });
-    const url = new URL(this.#path(queue, '/tail', request), this.#url);
-    url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
-    const Socket = globalThis.WebSocket ?? ((await import('ws')).WebSocket as unknown as typeof WebSocket);
-    const socket = new Socket(url.href);
-    const frames: TailFrame[] = [];
-    let wake = (): void => undefined;
-    let ended: RoteraError | 'closed' | undefined;
-    socket.onmessage = ({ data }) => {
-      frames.push(JSON.parse(String(data)) as TailFrame);
-      wake();
-    };
-    socket.onerror = () => {
-      ended ??= new RoteraError('unreachable', `The tail of ${queue} at ${this.url} broke off.`);
-      wake();
-    };
-    socket.onclose = () => {
-      ended ??= 'closed';
-      wake();
-    };
-    const abort = (): void => socket.close();
-    signal?.addEventListener('abort', abort, { once: true });
+    messages: AsyncIterable<Streamable>,
+    options?: StreamOptions & CallOptions,
+  ): Promise<StreamResult>;
+  push(
+    queue: string,
+    messages: Pushable | readonly Pushable[] | Batch | AsyncIterable<Streamable>,
+    options: PushOptions & StreamOptions = {},
+  ): Promise<PushBody | StreamResult> {
+    if (typeof messages === 'object' && Symbol.asyncIterator in messages) {
+      // One after the other, so one producer is enough for all of them.
+      const producer = newProducer();
+      const push = (batch: Batch): Promise<PushBody> => pushBatchAnyhow(this.#http, queue, batch, producer, options);
+      return new PushStream(push, options).run(messages);
+    }
+    return this.#pushOnce(queue, batchOfGiven(messages), options);
+  }
+
+  /** The same for a batch under a producer of the caller's own, whose `seq` goes up by one. */
+  pushAs(producer: Producer, queue: string, batch: Batch, options: PushOptions = {}): Promise<PushBody> {
+    return pushBatch(this.#http, queue, batch, producer, options);
+  }
+
+  /** One answer's worth of messages. */
+  read(queue: string, options: ReadOptions = {}): Promise<MessageBatch> {
+    return readMessages(this.#http, queue, options);
+  }
+
+  /** The same as the stored bytes, without a look at each message, and without times. */
+  readRecords(queue: string, options: ReadOptions = {}): Promise<RecordBatch> {
+    return readRecords(this.#http, queue, options);
+  }
+
+  /** Reads on, answer after answer, until `to`, `limit` messages in all, or the end of the queue. */
+  pages(queue: string, options: ReadOptions = {}): AsyncGenerator<MessageBatch> {
+    return readOn((page) => this.read(queue, page), options, PAGE_MESSAGES);
+  }
+
+  /** Follows a queue, for ever: over lost connections, restarts, and queues made anew. Ends when `signal` aborts. */
+  tail(queue: string, options: TailOptions = {}): AsyncGenerator<TailBatch> {
+    return tail(this.#http, queue, options);
+  }
+
+  /** Moves a cursor behind `id`, as a tail's `ack` does. Durable on return; only ever forwards. */
+  async ack(queue: string, cursor: string, id: number, options: CallOptions & { epoch?: string } = {}): Promise<void> {
+    await this.readRecords(queue, { ...options, cursor, ack: id, limit: 1, maxBytes: 1 });
+  }
+
+  stat(queue: string, options: CallOptions = {}): Promise<StatBody> {
+    return this.#json('GET', this.#path(queue), options);
+  }
+
+  /** The stat of every queue, sorted by name. */
+  list(options: CallOptions = {}): Promise<ListBody> {
+    return this.#json('GET', '/queues', options);
+  }
+
+  /** Ends the connections that are kept between requests. Tails end by their own signals. */
+  close(): Promise<void> {
+    return this.#http.close();
+  }
+
+  async #pushOnce(queue: string, batch: Batch, options: PushOptions): Promise<PushBody> {
+    const producer = this.#producers.borrow(queue);
     try {
-      while (true) {
-        const frame = frames.shift();
-        if (frame !== undefined) yield frame;
-        else if (ended !== undefined) break;
-        else {
-          await new Promise<void>((resolve) => {
-            wake = resolve;
-          });
-        }
-      }
-      if (isRoteraError(ended) && signal?.aborted !== true) throw ended;
-    } finally {
-      signal?.removeEventListener('abort', abort);
-      socket.close();
+      const pushed = await pushBatchAnyhow(this.#http, queue, batch, producer, options);
+      this.#producers.giveBack(queue, producer);
+      return pushed;
+    } catch (error) {
+      if (isRefusal(error)) this.#producers.giveBack(queue, producer);
+      throw error;
     }
   }
 
-  #path(queue: string, rest = '', query: object = {}): string {
-    const parameters = new URLSearchParams();
-    for (const [name, value] of Object.entries(query)) if (value !== undefined) parameters.set(name, String(value));
-    const search = parameters.size > 0 ? `?${parameters}` : '';
-    return `/queues/${encodeURIComponent(queue)}${rest}${search}`;
+  #path(queue: string): string {
+    return `/queues/${encodeURIComponent(queue)}`;
   }
 
-  async #fetchBytes(path: string, signal?: AbortSignal): Promise<{ headers: Headers; body: Uint8Array }> {
-    const response = await this.#fetch('GET', path, { headers: { accept: BATCH_TYPE }, signal: signal ?? null });
-    return { headers: response.headers, body: new Uint8Array(await response.arrayBuffer()) };
-  }
-
-  async #fetch(method: string, path: string, init: RequestInit = {}): Promise<Response> {
-    let response: Response;
-    try {
-      response = await fetch(new URL(path, this.#url), { method, ...init });
-    } catch (cause) {
-      if (init.signal?.aborted === true) throw cause;
-      const reason = messageOf((cause as Error).cause ?? cause);
-      const text = `No server answers at ${this.url} (${reason}). Start one with "rotera serve", or name another with --url.`;
-      throw new RoteraError('unreachable', text, {}, { cause });
-    }
-    if (response.ok) return response;
-    throw await errorOf(response);
+  async #json<T>(method: string, path: string, call: CallOptions & { body?: string }): Promise<T> {
+    return jsonOf<T>(await this.#http.call(method, this.#http.address(path), call), this.#http.url);
   }
 }
 
-/** The error that a problem document stands for. */
-async function errorOf(response: Response): Promise<RoteraError> {
-  const text = await response.text();
-  try {
-    const { code, detail, type, title, status, retryable, ...details } = JSON.parse(text);
-    if (errorCodes.includes(code)) return new RoteraError(code as ErrorCode, String(detail), details);
-  } catch {
-    // Not our own answer: a proxy's, or another server's. Said below.
-  }
-  return new RoteraError(
-    'internal',
-    `The server answered ${response.status} ${response.statusText}: ${text.slice(0, 200)}`,
-  );
+function batchOfGiven(messages: Pushable | readonly Pushable[] | Batch): Batch {
+  if (typeof messages === 'string' || messages instanceof Uint8Array) return batchOf([bytesOfPushable(messages)]);
+  return 'records' in messages ? messages : batchOf(messages.map(bytesOfPushable));
 }

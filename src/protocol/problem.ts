@@ -45,6 +45,7 @@ export const problems: Readonly<Record<ErrorCode, ProblemClass>> = {
   queue_read_only: { status: 503, title: 'The queue takes no writes' },
   overloaded: { status: 503, title: 'Overloaded' },
   draining: { status: 503, title: 'The server is stopping' },
+  not_rotera: { status: 502, title: 'Not a rotera server' },
   unreachable: { status: 503, title: 'The server cannot be reached' },
   next_moved: { status: 412, title: 'Something was pushed since' },
   producer_gap: { status: 409, title: 'The producer skipped a push' },

@@ -4,7 +4,8 @@
 import type { FastifyBaseLogger, FastifyReply } from 'fastify';
 import type { Verb } from '../protocol/api.js';
 import type { Queues } from '../queue/queues.js';
-import type { Access, Token } from './access.js';
+import type { Token } from '../tokens.js';
+import type { Access } from './access.js';
 import type { ServerLimits } from './limits.js';
 import type { Origins } from './origins.js';
 import type { Tails } from './tails.js';

@@ -11,7 +11,7 @@ t.test('stat shows one queue or all, for people and for programs', async (t) => 
   const { client, url } = await startServer(t);
   const env = { ROTERA_URL: url };
   const said = async (...words: string[]): Promise<string> => (await runHere(words, env)).stdout.toString();
-  t.equal(await said('stat'), 'no queues\n');
+  t.match(await said('stat'), /^no queues/);
   await runHere(['create', 'a', '--max-messages', '2', '--max-bytes', '4k', '--no-reserve'], env);
   await runHere(['push', 'a'], env, '1\n2\n3\n');
   const one = await said('stat', 'a');
@@ -96,7 +96,7 @@ t.test('help is there for every command, with examples', async (t) => {
   for (const words of [[], ['--help'], ['-h']]) {
     const { code, stdout } = await runHere(words);
     t.equal(code, 0);
-    for (const command of commands) t.match(stdout.toString(), new RegExp(`rotera ${command}`));
+    for (const command of commands) t.match(stdout.toString(), new RegExp(`^ {2}${command}\\b`, 'm'));
   }
   for (const command of commands) {
     const { code, stdout } = await runHere([command, '--help']);

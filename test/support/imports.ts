@@ -12,11 +12,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/protocol': ['words'],
   'src/queue': ['words'],
   'src/client': ['words', 'src/protocol'],
-  'src/server': ['words', 'src/protocol', 'src/queue'],
+  'src/tokens.ts': ['words', 'src/protocol'],
+  'src/server': ['words', 'src/protocol', 'src/queue', 'src/tokens.ts'],
   'src/config': ['words', 'src/protocol', 'src/queue'],
   'src/systemd': ['words'],
-  'src/main.ts': ['words', 'src/protocol', 'src/queue', 'src/server', 'src/config', 'src/systemd'],
-  cli: ['words', 'src/protocol', 'src/client', 'src/queue', 'src/config', 'src/systemd', 'src/main.ts'],
+  'src/main.ts': ['words', 'src/protocol', 'src/queue', 'src/server', 'src/config', 'src/systemd', 'src/tokens.ts'],
+  cli: ['words', 'src/protocol', 'src/client', 'src/queue', 'src/config', 'src/systemd', 'src/tokens.ts', 'src/main.ts'],
 };
 const WORDS = ['src/errors.ts', 'src/batch.ts', 'src/from.ts'];
 
@@ -29,10 +30,11 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   clipanion: /^cli\//,
   'cli-progress': /^cli\//,
   'lru-cache': /^src\/(queue|server)\//,
-  ws: /^src\/(server|client)\//,
+  ws: /^src\/(server\/|client\/transport-node\.ts)/,
+  undici: /^src\/client\/transport-node\.ts$/,
 };
-/** Node's modules that the words for all and the protocol do not touch, since browsers have none. */
-const PORTABLE = /^src\/(errors|batch|from)\.ts$|^src\/protocol\//;
+/** Node's modules that the words for all, the protocol and the client but for its Node side do not touch: browsers have none. */
+const PORTABLE = /^src\/(errors|batch|from)\.ts$|^src\/protocol\/|^src\/client\/(?!transport-node\.ts)/;
 const MAIN = /^(src|cli)\/main\.ts$/;
 
 const layerOf = (file: string): string | undefined =>

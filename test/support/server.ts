@@ -4,7 +4,7 @@
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Test } from 'tap';
-import { RoteraClient } from '../../src/client/client.js';
+import { connect, type RoteraClient } from '../../src/client/node.js';
 import type { Queues } from '../../src/queue/queues.js';
 import { buildApp } from '../../src/server/app.js';
 import { openQueues } from './queues.js';
@@ -82,7 +82,7 @@ export async function startServer(t: Test, options: ServerOptions = {}): Promise
   options.prepare?.(app);
   await app.listen({ host: '127.0.0.1', port: 0 });
   const url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
-  return { app, queues, url, client: new RoteraClient({ url }), send: sendOverHttp(url) };
+  return { app, queues, url, client: connect({ url }), send: sendOverHttp(url) };
 }
 
 /** Runs the same suite over real HTTP and in the process. */

@@ -1,0 +1,54 @@
+import { Command, Option } from 'clipanion';
+import { ClientCommand } from '../command.js';
+import { isTerminal } from '../context.js';
+import { runRepl } from '../repl/repl.js';
+import { Session } from '../repl/session.js';
+import { packageVersion } from '../version.js';
+
+export class ReplCommand extends ClientCommand {
+  static override paths = [['repl']];
+  static synopsis = '[QUEUE]';
+  static override usage = Command.Usage({
+    category: 'Messages',
+    description: 'look around and try things out, line by line',
+    details: `
+      Words begin with a colon: :help shows them. Tab completes words and queue names; lines are kept for the next time in
+      $XDG_STATE_HOME/rotera/history. Reads a script of words when standard input is no terminal. Also called rotera-repl.
+    `,
+    examples: [
+      ['Look around', '$0 repl'],
+      ['Begin with a queue', '$0 repl 55'],
+      ['Run some words', "printf ':queue 55\\n:push hello\\n:read\\n' | $0 repl"],
+    ],
+  });
+
+  queue = Option.String({ name: 'queue', required: false });
+  port = Option.String('-p,--port', { description: 'Port on this machine, instead of --url.' });
+
+  protected async run(): Promise<void> {
+    if (this.port !== undefined) this.url = `http://127.0.0.1:${this.port}`;
+    const session = new Session(this.client, { ...this.context, env: this.#environment() });
+    if (this.queue !== undefined) session.select(this.queue);
+    if (isTerminal(this.context.stdout)) await this.#greet();
+    this.exitCode = await runRepl(session);
+  }
+
+  /** The commands that run inside find the same server. */
+  #environment(): Record<string, string | undefined> {
+    const { url, token, ca, socket } = this;
+    const given = { ROTERA_URL: url, ROTERA_TOKEN: token, ROTERA_CA: ca, ROTERA_SOCKET: socket };
+    return { ...this.context.env, ...given };
+  }
+
+  async #greet(): Promise<void> {
+    let found: string;
+    try {
+      const { queues } = await this.client.list({ retryMs: 0 });
+      found =
+        queues.length === 0 ? 'no queues yet; make one: :create NAME' : `${queues.length} queues: :queue lists them`;
+    } catch (error) {
+      found = `${error instanceof Error ? error.message : String(error)} Each word tries again`;
+    }
+    await this.print(`rotera ${packageVersion()} at ${this.url}; ${found}. :help shows what there is.\n`);
+  }
+}

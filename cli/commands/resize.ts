@@ -1,0 +1,47 @@
+import { dirname } from 'node:path';
+import { Command, Option } from 'clipanion';
+import { RoteraError } from '../../src/errors.js';
+import { resizeRotFile } from '../../src/queue/copy.js';
+import { lockDirectory } from '../../src/queue/directory-lock.js';
+import { BaseCommand } from '../command.js';
+import { LIMIT_TEXTS, parseLimits } from '../limits.js';
+
+export class ResizeCommand extends BaseCommand {
+  static override paths = [['resize']];
+  static synopsis = 'FILE';
+  static override usage = Command.Usage({
+    category: 'Files',
+    description: 'give a rot file other limits',
+    details: `
+      The queue keeps its ids, its epoch and its cursors, and of its messages as many as fit. The server of the directory must
+      be stopped meanwhile. Interrupted, it leaves the file as it was.
+    `,
+    examples: [
+      ['More room', '$0 resize rots/55.rot --max-bytes 1G'],
+      ['Keep no more than a week', '$0 resize rots/55.rot --max-age 7d'],
+    ],
+  });
+
+  file = Option.String({ name: 'file', required: true });
+  maxMessages = Option.String('--max-messages', { description: LIMIT_TEXTS.maxMessages });
+  maxBytes = Option.String('--max-bytes', { description: LIMIT_TEXTS.maxBytes });
+  maxAge = Option.String('--max-age', { description: LIMIT_TEXTS.maxAge });
+  maxMessageBytes = Option.String('--max-message-bytes', { description: LIMIT_TEXTS.maxMessageBytes });
+  reserve = Option.Boolean('--reserve', { description: LIMIT_TEXTS.reserve });
+
+  protected async run(): Promise<void> {
+    const limits = parseLimits(this);
+    if (Object.keys(limits).length === 0) {
+      const text = 'Say what is to change, such as --max-bytes 1G; the other limits stay.';
+      throw new RoteraError('bad_parameter', text, { parameter: 'limits' });
+    }
+    const lock = lockDirectory(dirname(this.file));
+    try {
+      const { oldest, next } = await resizeRotFile(this.file, limits);
+      if (this.json) await this.printJson({ file: this.file, oldest, next });
+      else await this.print(`resized ${this.file}: it keeps ids ${oldest} to ${next} (exclusive)\n`);
+    } finally {
+      lock.release();
+    }
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * What a command gets from the program that runs it, or from a test.
+ */
+import type { BaseContext } from 'clipanion';
+
+export interface Context extends BaseContext {
+  /**
+   * A signal that ends the command, as Ctrl-C does; its reason is an {@link Interrupted}. Asking for it promises to end by
+   * it. Absent: nothing interrupts.
+   */
+  readonly interrupt?: () => AbortSignal;
+  /** Runs another command line. Given to every command. */
+  readonly run?: (words: readonly string[], context: Context) => Promise<Outcome>;
+}
+
+/** What a command line has come to: the command that ran, for whoever wants to know what it found. */
+export interface Outcome {
+  readonly exitCode: number;
+  readonly command: unknown;
+}
+
+/** Why a command was ended from outside. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+
+  constructor(
+    /** Of the program: 128 and the number of the signal, as shells do. */
+    readonly exitCode: number,
+  ) {
+    super('interrupted');
+  }
+}
+
+export const isTerminal = (stream: NodeJS.WritableStream): stream is NodeJS.WriteStream =>
+  (stream as NodeJS.WriteStream).isTTY === true;

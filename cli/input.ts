@@ -1,0 +1,55 @@
+/**
+ * Where the bytes that are pushed come from.
+ */
+import { createReadStream, statSync } from 'node:fs';
+import { messageOf, RoteraError } from '../src/errors.js';
+import { isTerminal } from './context.js';
+
+/** Large enough that reading costs little, small enough to hold some. */
+const PIECE_BYTES = 256 * 1024;
+
+/** A file, or standard input when it is called `-`. @throws `bad_input` */
+export function openInput(path: string, stdin: NodeJS.ReadableStream): AsyncIterable<Uint8Array> {
+  if (path === '-') return stdin as unknown as AsyncIterable<Uint8Array>;
+  try {
+    if (statSync(path).isDirectory()) throw new Error('it is a directory');
+  } catch (cause) {
+    const text = `${path} cannot be read: ${messageOf(cause)}. (A message itself is given with -m.)`;
+    throw new RoteraError('bad_parameter', text, { parameter: 'file', value: path }, { cause });
+  }
+  return createReadStream(path, { highWaterMark: PIECE_BYTES });
+}
+
+/** How many bytes an input has; undefined when nobody knows, as with a pipe. */
+export function inputSize(path: string, stdin: NodeJS.ReadableStream & { fd?: number }): number | undefined {
+  try {
+    const stat = statSync(path === '-' ? `/dev/fd/${stdin.fd}` : path);
+    return stat.isFile() ? stat.size : undefined;
+  } catch {
+    // Not there, or a stream that is no file: said when it is opened.
+    return undefined;
+  }
+}
+
+/** The same input, which ends when `signal` aborts. */
+export async function* endedBy<T>(signal: AbortSignal, input: AsyncIterable<T>): AsyncGenerator<T> {
+  const iterator = input[Symbol.asyncIterator]();
+  let end: (() => void) | undefined;
+  const abort = (): void => end?.();
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    while (!signal.aborted) {
+      const item = await new Promise<IteratorResult<T> | undefined>((resolve, reject) => {
+        end = () => resolve(undefined);
+        iterator.next().then(resolve, reject);
+      });
+      if (item === undefined || item.done === true) return;
+      yield item.value;
+    }
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+export const isTyped = (path: string, stdin: NodeJS.ReadableStream): boolean =>
+  path === '-' && isTerminal(stdin as unknown as NodeJS.WritableStream);

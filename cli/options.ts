@@ -1,0 +1,43 @@
+/**
+ * The options of a command, as help and completion need them.
+ */
+import type { Command } from 'clipanion';
+import { nameOf, type RoteraCommand } from './commands.js';
+import type { Context } from './context.js';
+
+/** Where clipanion tells of its commands. */
+export type Definitions = Pick<Command<Context>['cli'], 'binaryName' | 'definitions'>;
+
+export interface OptionText {
+  /** All spellings, such as `-n` and `--limit`. */
+  readonly names: readonly string[];
+  /** The word that stands for its value; undefined for a switch. */
+  readonly value: string | undefined;
+  readonly description: string;
+  /** Whether every command that talks to a server has it. */
+  readonly shared: boolean;
+}
+
+const SHARED: ReadonlySet<string> = new Set(['--url', '--token', '--ca', '--insecure', '--socket', '--retry']);
+
+/** What clipanion knows of a command's options: `-n,--limit #0`. */
+export function optionsOf(cli: Definitions, command: RoteraCommand): OptionText[] {
+  const path = `${cli.binaryName} ${nameOf(command)}`;
+  const definition = cli.definitions().find((one) => one.path === path);
+  return (definition?.options ?? []).map(({ definition: text, description = '' }) => {
+    const [spellings = '', value] = text.split(' ');
+    const names = spellings.split(',');
+    const long = names.at(-1) as string;
+    const word = long.slice(2).split('-').at(-1) as string;
+    return {
+      names,
+      value: value === undefined ? undefined : word.toUpperCase(),
+      description: description.trim(),
+      shared: SHARED.has(long),
+    };
+  });
+}
+
+/** `-n, --limit LIMIT` */
+export const optionLabel = ({ names, value }: OptionText): string =>
+  `${names.join(', ')}${value === undefined ? '' : ` ${value}`}`;

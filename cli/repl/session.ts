@@ -1,0 +1,78 @@
+/**
+ * What a REPL remembers between two lines, and how it runs commands.
+ */
+import type { RoteraClient } from '../../src/client/node.js';
+import { type Context, Interrupted, type Outcome } from '../context.js';
+
+const INTERRUPTED = 130;
+const DEFAULT_BATCH = 10;
+
+export class Session {
+  /** The queue that the words are about. */
+  queue: string | undefined;
+  /** Where the next read begins: moves with each read. */
+  place = 'oldest';
+  /** Messages that a read prints. */
+  batch = DEFAULT_BATCH;
+  printIds = true;
+  /** Of the last word that failed: what a script of words ends with. */
+  exitCode = 0;
+  /** Set by the word that leaves. */
+  isOver = false;
+  #running: AbortController | undefined;
+  readonly #runCommand: NonNullable<Context['run']>;
+
+  constructor(
+    readonly client: RoteraClient,
+    /** That of the REPL itself, with its server in the environment. */
+    readonly context: Context,
+  ) {
+    if (context.run === undefined) throw new TypeError('A session needs a context that runs commands.');
+    this.#runCommand = context.run;
+  }
+
+  /** Runs one of the CLI's own commands. */
+  async run(words: readonly string[]): Promise<Outcome> {
+    const running = new AbortController();
+    this.#running = running;
+    try {
+      const outcome = await this.#runCommand(words, { ...this.context, interrupt: () => running.signal });
+      if (outcome.exitCode !== 0 && outcome.exitCode !== INTERRUPTED) this.exitCode = outcome.exitCode;
+      return outcome;
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  /** Ends the command that runs; false when none does. */
+  interrupt(): boolean {
+    this.#running?.abort(new Interrupted(INTERRUPTED));
+    return this.#running !== undefined;
+  }
+
+  select(queue: string): void {
+    this.queue = queue;
+    this.place = 'oldest';
+  }
+
+  say(text: string): void {
+    this.context.stdout.write(`${text}\n`);
+  }
+
+  /** Says what is wrong with a line. */
+  complain(text: string): void {
+    this.exitCode = 2;
+    this.context.stderr.write(`${text}\n`);
+  }
+
+  /** Names of the server's queues; none when it does not answer. */
+  async queueNames(): Promise<string[]> {
+    try {
+      const { queues } = await this.client.list({ retryMs: 0 });
+      return queues.map(({ queue }) => queue);
+    } catch {
+      // Only for completion: the next word says what is wrong.
+      return [];
+    }
+  }
+}

@@ -1,0 +1,32 @@
+/**
+ * What people and programs are told of an error.
+ */
+import { type ErrorCode, isRoteraError, messageOf } from '../src/errors.js';
+import { EXIT_CODES, FAILURE } from './exit-codes.js';
+import { styleFor } from './style.js';
+
+/** What to do about an error, where its own text does not say so. */
+const HINTS: Readonly<Partial<Record<ErrorCode, string>>> = {
+  queue_not_found: 'Make it with "rotera create NAME"; "rotera stat" lists what is there.',
+  unreachable: 'Start a server with "rotera serve", or name another with --url or ROTERA_URL.',
+  not_rotera: 'Name the server with --url or ROTERA_URL; rotera listens on port 8245 unless told otherwise.',
+  overloaded: 'Try again in a moment.',
+  draining: 'The server is stopping; try again when it is back.',
+  commit_timeout: 'Whether the messages were kept is not known.',
+};
+
+export interface ReportOptions {
+  readonly stderr: NodeJS.WritableStream;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly json: boolean;
+}
+
+/** Says on standard error what went wrong and what to do; answers the exit code. */
+export function report(error: unknown, { stderr, env, json }: ReportOptions): number {
+  const known = isRoteraError(error) ? error : undefined;
+  const hint = known === undefined ? undefined : HINTS[known.code];
+  const message = hint === undefined ? messageOf(error) : `${messageOf(error)} ${hint}`;
+  if (json) stderr.write(`${JSON.stringify({ error: known?.code ?? 'internal', message, ...known?.details })}\n`);
+  else stderr.write(`${styleFor(stderr, env).red('rotera:')} ${message}\n`);
+  return known === undefined ? FAILURE : EXIT_CODES[known.code];
+}

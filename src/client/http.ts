@@ -1,0 +1,157 @@
+/**
+ * One server over HTTP: addresses, credentials, deadlines, repeats, and answers that are errors.
+ */
+import { isRoteraError, messageOf, RoteraError } from '../errors.js';
+import { DEFAULT_HOST, DEFAULT_PORT } from '../protocol/api.js';
+import { answeredError } from './answered-error.js';
+import { type Clock, systemClock, withRetry } from './retry.js';
+import type { HttpRequest, HttpResponse, Transport } from './transport.js';
+
+export const DEFAULT_URL = `http://${DEFAULT_HOST}:${DEFAULT_PORT}`;
+const DEFAULT_RETRY_MS = 30_000;
+const DEFAULT_TIMEOUT_MS = 30_000;
+/** A body gets this much longer than the deadline: a link that is slower than 64 KiB/s counts as broken. */
+const BYTES_PER_MS = 64;
+
+export interface ConnectOptions {
+  /** Address of the server; `http://127.0.0.1:8245` when left out. */
+  readonly url?: string | undefined;
+  /** Sent as `Authorization: Bearer`, and with a tail as a subprotocol. */
+  readonly token?: string | undefined;
+  /**
+   * How long a request is tried again while the server is away or asks for patience, in ms. Default 30,000; 0 never tries
+   * again. A tail that was open once is connected again for ever.
+   */
+  readonly retryMs?: number | undefined;
+  /** The same as long as the server has never answered at all. Default: `retryMs`. */
+  readonly firstRetryMs?: number | undefined;
+  /** How long one attempt may take besides a long poll's wait, in ms. Default 30,000. */
+  readonly timeoutMs?: number | undefined;
+  /** Called before each new try. */
+  readonly onRetry?: ((error: RoteraError, delayMs: number) => void) | undefined;
+  /** Time and chance, for tests. */
+  readonly clock?: Clock | undefined;
+}
+
+/** What one call may say for itself. */
+export interface CallOptions {
+  /** Ends the call: it rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Instead of the client's own, in ms. */
+  readonly retryMs?: number | undefined;
+}
+
+export interface Call extends CallOptions {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | string | undefined;
+  /** Added to the deadline: how long the server was asked to wait, in ms. */
+  readonly waitMs?: number;
+}
+
+export class Http {
+  readonly url: URL;
+  readonly token: string | undefined;
+  readonly #options: ConnectOptions;
+  readonly #clock: Clock;
+  #hasAnswered = false;
+
+  /** @throws `bad_parameter` when the address is none */
+  constructor(
+    readonly transport: Transport,
+    options: ConnectOptions,
+  ) {
+    this.url = parseUrl(options.url ?? DEFAULT_URL);
+    this.token = options.token;
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  /** The address of a path below the server's own, with what is defined of `query`. */
+  address(path: string, query: object = {}): URL {
+    const url = new URL(this.url.pathname.replace(/\/$/, '') + path, this.url);
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== undefined) url.searchParams.set(name, String(value));
+    }
+    return url;
+  }
+
+  /** An answer that is no error, repeated as far as allowed. @throws what the server refuses, `unreachable`, `not_rotera` */
+  call(method: string, url: URL, call: Call = {}): Promise<HttpResponse> {
+    return this.retry(() => this.attempt(method, url, call), call);
+  }
+
+  /** Runs attempts of the caller's own, as often as allowed. */
+  retry<T>(attempt: (tries: number) => Promise<T>, { signal, retryMs }: CallOptions): Promise<T> {
+    const { onRetry } = this.#options;
+    return withRetry(attempt, { retryMs: () => retryMs ?? this.#patienceMs, signal, onRetry }, this.#clock);
+  }
+
+  get #patienceMs(): number {
+    const { retryMs = DEFAULT_RETRY_MS, firstRetryMs = retryMs } = this.#options;
+    return this.#hasAnswered ? retryMs : firstRetryMs;
+  }
+
+  /** To be called by whoever hears of the server in another way. */
+  hasAnswered(): void {
+    this.#hasAnswered = true;
+  }
+
+  /** The same, tried once. */
+  async attempt(method: string, url: URL, call: Call = {}): Promise<HttpResponse> {
+    const { signal, body, waitMs = 0 } = call;
+    const { timeoutMs = DEFAULT_TIMEOUT_MS } = this.#options;
+    signal?.throwIfAborted();
+    const authorization = this.token === undefined ? {} : { authorization: `Bearer ${this.token}` };
+    const headers = { ...authorization, ...call.headers };
+    const deadline = timeoutMs + waitMs + (body?.length ?? 0) / BYTES_PER_MS;
+    const response = await this.#send({ method, url, headers, body }, deadline, signal);
+    this.#hasAnswered = true;
+    if (response.status >= 200 && response.status < 300) return response;
+    throw answeredError(response, this.url);
+  }
+
+  async #send(request: Omit<HttpRequest, 'signal'>, deadlineMs: number, signal?: AbortSignal): Promise<HttpResponse> {
+    // Not AbortSignal.any: it keeps what it made as long as the caller's signal lives, and that may be the whole program.
+    const ending = new AbortController();
+    const end = (): void => ending.abort(signal?.reason);
+    if (signal !== undefined) this.transport.share?.(signal);
+    signal?.addEventListener('abort', end, { once: true });
+    const late = new RoteraError('unreachable', `${this.url.origin} has not answered in ${Math.round(deadlineMs)} ms.`);
+    const timer = setTimeout(() => ending.abort(late), deadlineMs);
+    try {
+      return await this.transport.request({ ...request, signal: ending.signal });
+    } catch (cause) {
+      if (signal?.aborted === true) throw signal.reason;
+      if (isRoteraError(ending.signal.reason)) throw ending.signal.reason;
+      throw unreachable(this.url, cause);
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', end);
+    }
+  }
+
+  close(): Promise<void> {
+    return this.transport.close();
+  }
+}
+
+function parseUrl(text: string): URL {
+  const given = text.includes('://') ? text : `http://${text}`;
+  const url = URL.canParse(given) ? new URL(given) : undefined;
+  if (url !== undefined && /^https?:$/.test(url.protocol)) return url;
+  const details = { parameter: 'url', value: text };
+  throw new RoteraError('bad_parameter', `${text} is no address; an address looks like ${DEFAULT_URL}.`, details);
+}
+
+/** No HTTP answer came. Something that does not speak HTTP at all is told apart: waiting does not mend it. */
+function unreachable(url: URL, thrown: unknown): RoteraError {
+  const cause = thrown instanceof Error && thrown.cause instanceof Error ? thrown.cause : thrown;
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  const options = { cause: thrown };
+  if (code.startsWith('HPE_')) {
+    const text = `What listens at ${url.origin} does not speak HTTP: is the port right?`;
+    return new RoteraError('not_rotera', text, {}, options);
+  }
+  const text = `No server answers at ${url.origin} (${messageOf(cause) || code}).`;
+  return new RoteraError('unreachable', text, {}, options);
+}

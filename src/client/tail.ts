@@ -1,0 +1,186 @@
+/**
+ * A tail that goes on: over lost connections, restarts of the server, and queues that are made anew.
+ */
+import { isRoteraError } from '../errors.js';
+import type { GapBody } from '../protocol/answers.js';
+import { BATCH_PROTOCOL } from '../protocol/api.js';
+import { problemError } from './answered-error.js';
+import type { Http } from './http.js';
+import type { Message, MessageBatch } from './message.js';
+import { isTransient } from './retry.js';
+import { type Frame, TailConnection } from './tail-connection.js';
+
+export interface TailOptions {
+  /** Where to begin: an id, -N (the last N), `oldest`, `next`, a time or an age. Default: the cursor's position, else `next`. */
+  readonly from?: string | number | undefined;
+  /** A position kept by the server. It moves by `ack` only: what is not acknowledged comes again in the next tail. */
+  readonly cursor?: string | undefined;
+  /** With a cursor: how many messages may be on their way without an ack. Default 1,000. */
+  readonly window?: number | undefined;
+  /** `fail`: `rotated` instead of a gap. */
+  readonly gap?: 'ok' | 'fail' | undefined;
+  /** Ends the tail: the iteration is over. */
+  readonly signal?: AbortSignal | undefined;
+  /** How long to try for a first connection, in ms; instead of the client's own. */
+  readonly retryMs?: number | undefined;
+}
+
+/** A batch may be empty: then it tells a gap, or that all there is has been given. */
+export interface TailBatch extends MessageBatch {
+  /**
+   * Moves the cursor behind a message of this batch; behind all of them when none is named. Sent at once, and again after a
+   * reconnect; it is durable when the tail has ended properly or a later batch has come.
+   */
+  readonly ack: (id?: number) => void;
+}
+
+/**
+ * Messages as they become durable, for ever. Each is given once and in order, over any number of connections; what is no
+ * more is told as the gap of a batch. A connection that was open once is made again for ever.
+ * @throws what the server refuses, as `queue_not_found`; `unreachable` when there never was a connection
+ */
+export async function* tail(http: Http, queue: string, options: TailOptions): AsyncGenerator<TailBatch> {
+  const position = new Position(queue, options);
+  const { signal } = options;
+  while (signal?.aborted !== true) {
+    const connection = await connect(http, position, options);
+    if (connection === undefined) return;
+    const abort = (): void => connection.terminate();
+    signal?.addEventListener('abort', abort, { once: true });
+    try {
+      if (position.isAnew) yield position.batch({ gap: position.takeRecreated() });
+      yield* deliver(connection, position, options);
+    } finally {
+      signal?.removeEventListener('abort', abort);
+      await connection.close();
+    }
+  }
+}
+
+/** Where a tail stands, whatever happens to its connections. */
+class Position {
+  epoch: string | undefined;
+  /** The id wanted next; unknown until the first connection. */
+  next: number | undefined;
+  acked: number | undefined;
+  connection: TailConnection | undefined;
+  #recreatedAt: number | undefined;
+
+  constructor(
+    readonly queue: string,
+    readonly options: TailOptions,
+  ) {}
+
+  get query(): object {
+    const { cursor, window, gap, from } = this.options;
+    const place = this.isAnew ? 'oldest' : (this.next ?? from);
+    return { from: place, cursor, window, gap, epoch: this.epoch };
+  }
+
+  /** The queue was made anew: ids begin again, from the oldest. */
+  begin(): void {
+    this.#recreatedAt = this.next ?? 0;
+    this.epoch = undefined;
+    this.acked = undefined;
+  }
+
+  get isAnew(): boolean {
+    return this.#recreatedAt !== undefined;
+  }
+
+  takeRecreated(): GapBody {
+    const from = this.#recreatedAt ?? 0;
+    this.#recreatedAt = undefined;
+    const to = this.next ?? 0;
+    return { from, to, count: null, reason: 'recreated' };
+  }
+
+  batch(facts: { messages?: readonly Message[]; gap?: GapBody; upToDate?: boolean }): TailBatch {
+    const { messages = [], gap = null, upToDate = false } = facts;
+    const first = messages[0]?.id ?? this.next ?? 0;
+    const next = first + messages.length;
+    this.next = next;
+    const { queue, epoch = '' } = this;
+    const ack = (id = next - 1): void => this.#ack(epoch, id);
+    return { queue, epoch, first, next, gap, upToDate, messages, ack };
+  }
+
+  #ack(epoch: string, id: number): void {
+    if (epoch !== this.epoch || id < 0 || id <= (this.acked ?? -1)) return;
+    this.acked = id;
+    this.connection?.send({ type: 'ack', id });
+  }
+}
+
+/** An open connection at the position; undefined when the signal ended the tail. */
+async function connect(http: Http, position: Position, options: TailOptions): Promise<TailConnection | undefined> {
+  const { signal, retryMs } = options;
+  // Once open, for ever: a server that goes away comes back.
+  const patience = position.next === undefined ? retryMs : Number.POSITIVE_INFINITY;
+  try {
+    return await http.retry(() => connectOnce(http, position, signal), { retryMs: patience, signal });
+  } catch (error) {
+    if (signal?.aborted === true) return undefined;
+    throw error;
+  }
+}
+
+async function connectOnce(http: Http, position: Position, signal?: AbortSignal): Promise<TailConnection> {
+  const url = http.address(`/queues/${encodeURIComponent(position.queue)}/tail`, position.query);
+  const request = { url, protocol: BATCH_PROTOCOL, token: http.token };
+  try {
+    const { connection, open } = await TailConnection.open(http.transport, request, signal);
+    http.hasAnswered();
+    if (position.isAnew) position.next = open.from;
+    position.next ??= open.from;
+    position.epoch = open.epoch;
+    position.connection = connection;
+    // The last one may have been lost with the connection before.
+    if (position.acked !== undefined) connection.send({ type: 'ack', id: position.acked });
+    return connection;
+  } catch (error) {
+    if (!isRoteraError(error, 'epoch_changed')) throw error;
+    position.begin();
+    return connectOnce(http, position, signal);
+  }
+}
+
+/** What one connection brings, until it ends in a way that another may mend. @throws what no other connection would mend */
+async function* deliver(
+  connection: TailConnection,
+  position: Position,
+  { signal }: TailOptions,
+): AsyncGenerator<TailBatch> {
+  while (true) {
+    const frame = await connection.next();
+    if (frame === undefined || signal?.aborted === true) return;
+    if (frame.type === 'error') {
+      const error = problemError(frame);
+      if (isTransient(error) || isRoteraError(error, 'epoch_changed')) return;
+      throw error;
+    }
+    const batch = batchOfFrame(frame, position);
+    if (batch !== undefined) yield batch;
+  }
+}
+
+function batchOfFrame(frame: Frame, position: Position): TailBatch | undefined {
+  switch (frame.type) {
+    case 'messages': {
+      // A cursor's connection begins with what is not acknowledged: some of that was given already.
+      const messages = frame.messages.filter(({ id }) => id >= (position.next as number));
+      return messages.length === 0 ? undefined : position.batch({ messages });
+    }
+    case 'gap': {
+      const { from, to, count, reason } = frame;
+      if (to <= (position.next as number)) return undefined;
+      position.next = to;
+      return position.batch({ gap: { from, to, count, reason } });
+    }
+    case 'up-to-date':
+      return position.batch({ upToDate: true });
+    default:
+      // `draining`: the close that follows says the rest. Anything else is a newer server's.
+      return undefined;
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * The transport of Node: undici for requests and ws for tails, since both take TLS options and a Unix socket, which the
+ * built-in `fetch` and `WebSocket` do not.
+ */
+import { setMaxListeners } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { Agent, request as send } from 'undici';
+import { WebSocket } from 'ws';
+import type { HttpResponse, Socket, SocketListener, SocketRequest, Transport } from './transport.js';
+
+/** How to reach a server that is not plainly on the network. */
+export interface NodeOptions {
+  /** Certificates to trust besides the system's, PEM. Replaces Node's own list, so give all that are needed. */
+  readonly ca?: string | Uint8Array | undefined;
+  /** Takes any certificate: for trying things out. */
+  readonly insecure?: boolean | undefined;
+  /** Path of a Unix socket to connect to instead of the host and port of the address. */
+  readonly socketPath?: string | undefined;
+}
+
+/** No answer is longer: 16 MiB of payload, each byte escaped as `\u0000` in JSON. Bounds what a foreign server can send. */
+const MAX_ANSWER_BYTES = 128 * 1024 * 1024;
+/** A server pings every 15 s; one that is silent for three of them is gone, and its tail is connected again. */
+const SILENCE_MS = 45_000;
+/** A refusal is a problem document: some hundred bytes, not this many reads of up to 64 KiB. */
+const MAX_REFUSAL_PARTS = 16;
+
+export function nodeTransport({ ca, insecure = false, socketPath }: NodeOptions = {}): Transport {
+  const trust = { ...(ca === undefined ? {} : { ca: Buffer.from(ca) }), rejectUnauthorized: !insecure };
+  const agent = new Agent({
+    maxResponseSize: MAX_ANSWER_BYTES,
+    // Every request has a deadline of its own.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    connect: { ...trust, ...(socketPath === undefined ? {} : { socketPath }) },
+  });
+  return {
+    async request({ method, url, headers, body, signal }) {
+      const answer = await send(url, {
+        dispatcher: agent,
+        method: method as 'GET',
+        headers,
+        signal,
+        ...(body === undefined ? {} : { body }),
+      });
+      const bytes = new Uint8Array(await answer.body.arrayBuffer());
+      const header = (name: string): string | null => {
+        const value = answer.headers[name];
+        return value === undefined ? null : String(value);
+      };
+      return { status: answer.statusCode, header, body: bytes };
+    },
+    share: (signal) => setMaxListeners(0, signal),
+    openSocket: (wanted, listener) => openSocket(wanted, listener, { ...trust, socketPath }),
+    close: () => agent.close(),
+  };
+}
+
+interface SocketOptions {
+  readonly ca?: Buffer;
+  readonly rejectUnauthorized: boolean;
+  readonly socketPath: string | undefined;
+}
+
+function openSocket(
+  { url, protocol, token }: SocketRequest,
+  listener: SocketListener,
+  { socketPath, ...trust }: SocketOptions,
+): Socket {
+  const address = new URL(url);
+  address.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+  const target = socketPath === undefined ? address : `ws+unix:${socketPath}:${url.pathname}${url.search}`;
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const socket = new WebSocket(target, [protocol], { ...trust, headers, perMessageDeflate: false });
+  let silence: NodeJS.Timeout | undefined;
+  const heard = (): void => {
+    clearTimeout(silence);
+    silence = setTimeout(() => socket.terminate(), SILENCE_MS);
+    silence.unref();
+  };
+  let reason = '';
+  let done = false;
+  const once = (end: () => void): void => {
+    clearTimeout(silence);
+    if (!done) end();
+    done = true;
+  };
+  socket.on('error', (error) => {
+    reason = error.message;
+  });
+  socket.on('unexpected-response', (request, answer) => {
+    const parts: Buffer[] = [];
+    answer.on('data', (part: Buffer) => {
+      if (parts.length < MAX_REFUSAL_PARTS) parts.push(part);
+      else answer.destroy();
+    });
+    answer.on('end', () => once(() => listener.onRefused(refusal(answer, Buffer.concat(parts)))));
+    answer.on('close', () => {
+      request.destroy();
+      once(() => listener.onClose(1006, 'the answer was cut short'));
+    });
+  });
+  socket.on('open', () => {
+    heard();
+    listener.onOpen();
+  });
+  socket.on('ping', heard);
+  socket.on('message', (data, isBinary) => {
+    heard();
+    if (isBinary) listener.onBinary(data as Buffer);
+    else listener.onText(String(data));
+  });
+  socket.on('close', (code, text) => once(() => listener.onClose(code, text.toString() || reason)));
+  return {
+    send: (text) => {
+      if (socket.readyState === WebSocket.OPEN) socket.send(text);
+    },
+    close: () => socket.close(),
+    terminate: () => socket.terminate(),
+    // A socket that is not read hears no ping either.
+    pause: () => {
+      clearTimeout(silence);
+      socket.pause();
+    },
+    resume: () => {
+      heard();
+      socket.resume();
+    },
+  };
+}
+
+const refusal = ({ statusCode = 0, headers }: IncomingMessage, body: Uint8Array): HttpResponse => ({
+  status: statusCode,
+  header: (name) => (headers[name] === undefined ? null : String(headers[name])),
+  body,
+});

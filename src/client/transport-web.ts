@@ -1,0 +1,74 @@
+/**
+ * The transport of browsers: `fetch` and `WebSocket`. Imports nothing of Node.
+ */
+import { EVENT_STREAM_TYPE } from '../protocol/api.js';
+import type { HttpResponse, SocketRequest, Transport } from './transport.js';
+
+export const webTransport: Transport = {
+  async request({ method, url, headers, body, signal }) {
+    return whole(await fetch(url, { method, headers, body: (body as BodyInit | undefined) ?? null, signal }));
+  },
+
+  openSocket(request, listener) {
+    const { url, protocol, token } = request;
+    const address = new URL(url);
+    address.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+    // A browser's WebSocket sends no header of ours, so the token goes as a subprotocol.
+    const credentials = token === undefined ? [] : [`rotera.token.${base64Url(token)}`];
+    const socket = new WebSocket(address, [protocol, ...credentials]);
+    socket.binaryType = 'arraybuffer';
+    let opened = false;
+    let done = false;
+    const close = (code: number, reason: string): void => {
+      if (done) return;
+      done = true;
+      if (opened) listener.onClose(code, reason);
+      else whyRefused(request).then(listener.onRefused, () => listener.onClose(code, reason));
+    };
+    socket.onopen = () => {
+      opened = true;
+      listener.onOpen();
+    };
+    socket.onmessage = ({ data }) => {
+      if (done) return;
+      if (typeof data === 'string') listener.onText(data);
+      else listener.onBinary(new Uint8Array(data as ArrayBuffer));
+    };
+    socket.onclose = ({ code, reason }) => close(code, reason);
+    return {
+      send: (text) => {
+        if (socket.readyState === WebSocket.OPEN) socket.send(text);
+      },
+      close: () => socket.close(),
+      terminate: () => {
+        socket.close();
+        close(1006, 'terminated');
+      },
+    };
+  },
+
+  close: async () => undefined,
+};
+
+/** A WebSocket does not show why it was refused; the same address asked for plainly does. Rejects when it is not. */
+async function whyRefused({ url, token }: SocketRequest): Promise<HttpResponse> {
+  const ending = new AbortController();
+  const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const headers = { accept: EVENT_STREAM_TYPE, ...authorization };
+  const response = await fetch(url, { headers, signal: ending.signal });
+  if (!response.ok) return whole(response);
+  ending.abort();
+  throw new Error('not refused');
+}
+
+const whole = async (response: Response): Promise<HttpResponse> => ({
+  status: response.status,
+  header: (name) => response.headers.get(name),
+  body: new Uint8Array(await response.arrayBuffer()),
+});
+
+function base64Url(text: string): string {
+  const bytes = new TextEncoder().encode(text);
+  const base64 = btoa(String.fromCharCode(...bytes));
+  return base64.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+}
