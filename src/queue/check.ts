@@ -35,7 +35,7 @@ export interface CheckReport {
 export async function checkRotFile(path: string): Promise<CheckReport> {
   const check = new Check(path);
   try {
-    probe(path);
+    probe(path, { readOnly: true });
     const environment = Environment.open(path, { readOnly: true });
     try {
       check.run(environment);

@@ -63,7 +63,7 @@ export async function resizeRotFile(path: string, limits: Partial<Limits>): Prom
 }
 
 async function withSource<T>(path: string, use: (source: Environment) => Promise<T>): Promise<T> {
-  probe(path);
+  probe(path, { readOnly: true });
   const source = Environment.open(path, { readOnly: true });
   try {
     return await use(source);

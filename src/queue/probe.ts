@@ -1,37 +1,77 @@
 /**
- * Looks at a file before LMDB does: LMDB's `open` does not throw on a foreign, cut or damaged file, it ends the process
- * (SIGSEGV, SIGBUS, SIGABRT).
+ * Looks at a file before LMDB does: LMDB's `open` does not throw on a foreign, cut or damaged file, nor on one that it may
+ * not open. It ends the process (SIGSEGV, SIGBUS, SIGABRT).
  */
+import { accessSync, constants, statSync } from 'node:fs';
+import { basename } from 'node:path';
 import { RoteraError } from '../errors.js';
 import type { FileFault, Refusal } from './pages/meta.js';
+import { systemCode } from './pages/page-file.js';
 import type { Snapshot } from './pages/snapshot-walk.js';
 import { type WalkOptions, walkPages } from './pages/walk.js';
+
+export interface ProbeOptions extends WalkOptions {
+  /** The file is to be opened for reading only: then there need be no right to write to it. */
+  readonly readOnly?: boolean;
+}
 
 /** Whether a file with this fault was never a rot file: otherwise it is one that lost something. */
 const foreignFaults: ReadonlySet<FileFault> = new Set<FileFault>(['not_a_file', 'empty', 'foreign', 'other_version']);
 
 const advice: Partial<Record<FileFault, string>> = {
-  cut_short: 'Restore it from a copy that is whole.',
-  damaged: 'Look at it with rotera check, and restore it from a copy.',
-  too_large: '',
+  cut_short: ' Restore it from a copy that is whole.',
+  damaged: ' Look at it with rotera check, and restore it from a copy.',
 };
-
-function errorOf({ fault, reason, page }: Refusal): RoteraError {
-  const details = page === undefined ? { fault, reason } : { fault, reason, page };
-  if (foreignFaults.has(fault)) return new RoteraError('not_a_rot_file', `This is not a rot file: ${reason}.`, details);
-  const text = `The file cannot be used: ${reason}. ${advice[fault] ?? ''}`.trimEnd();
-  return new RoteraError('queue_unreadable', text, details);
-}
 
 /**
  * Verifies that LMDB can be given a file. Costs a read of each page that is not data: less than 1 ms for a small file.
  * @returns what it holds; undefined when another process kept committing to it, which then has it open and found it sound
- * @throws `not_a_rot_file` when it never was one, `queue_unreadable` when it is cut short, damaged or cannot be read; each
- * with the fault, the reason and the page, if it is one
+ * @throws `not_a_rot_file` when it never was one; `queue_unreadable` when it is cut short, damaged or cannot be read, or it or
+ * its lock file may not be written; each with the fault, the reason, and the page if it is one
  */
-export function probe(path: string, options: WalkOptions = {}): Snapshot | undefined {
+export function probe(path: string, options: ProbeOptions = {}): Snapshot | undefined {
   const walk = walkPages(path, options);
-  if (walk.ok) return walk.snapshot;
-  if (walk.fault === 'changing') return undefined;
-  throw errorOf(walk);
+  // What it is, is told first; a file that changes all the time is open elsewhere, and may be opened here.
+  if (!walk.ok && walk.fault !== 'changing') throw errorOf(walk);
+  if (options.readOnly !== true) checkWritable(path);
+  checkLockFile(path, options.readOnly ?? false);
+  return walk.ok ? walk.snapshot : undefined;
+}
+
+function errorOf({ fault, reason, page }: Refusal): RoteraError {
+  const details = page === undefined ? { fault, reason } : { fault, reason, page };
+  if (foreignFaults.has(fault)) return new RoteraError('not_a_rot_file', `This is not a rot file: ${reason}.`, details);
+  return new RoteraError('queue_unreadable', `The file cannot be used: ${reason}.${advice[fault] ?? ''}`, details);
+}
+
+function notWritable(path: string, cause: unknown): RoteraError {
+  const reason = systemCode(cause);
+  const text = `${basename(path)} cannot be written (${reason}). Give the user that runs this read and write access to it.`;
+  return new RoteraError('queue_unreadable', text, { fault: 'unreadable', reason }, { cause });
+}
+
+function checkWritable(path: string): void {
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK);
+  } catch (cause) {
+    throw notWritable(path, cause);
+  }
+}
+
+/** A lock file left by another user, or something else under its name. A reader does without one that it may not write. */
+function checkLockFile(path: string, readOnly: boolean): void {
+  const lockFile = `${path}-lock`;
+  let stat: ReturnType<typeof statSync>;
+  try {
+    stat = statSync(lockFile, { throwIfNoEntry: false });
+  } catch (cause) {
+    throw notWritable(lockFile, cause);
+  }
+  if (stat === undefined) return;
+  if (!stat.isFile()) {
+    const reason = 'the lock file is no regular file';
+    const text = `${basename(lockFile)} is no regular file. Take it away: it is made anew.`;
+    throw new RoteraError('queue_unreadable', text, { fault: 'unreadable', reason });
+  }
+  if (!readOnly) checkWritable(lockFile);
 }

@@ -103,7 +103,7 @@ export class RotFile {
    * @throws `not_a_rot_file` or `queue_unreadable`, with the reason; the file is left as it is
    */
   static async open(path: string, options: RotFileOptions): Promise<RotFile> {
-    probe(path);
+    probe(path, { readOnly: options.readOnly !== undefined });
     let environment: Environment | undefined;
     let file: RotFile | undefined;
     try {

@@ -7,6 +7,10 @@ import { PAGE_BYTES } from '../room.js';
 import { type Meta, pickMeta, type Refusal } from './meta.js';
 import { Damage, PAGE_HEADER_BYTES } from './page.js';
 
+/** What the system says, such as EACCES: its text would tell the path, which is nobody's business. */
+export const systemCode = (cause: unknown): string =>
+  cause instanceof Error && 'code' in cause ? String(cause.code) : messageOf(cause);
+
 /** A path, or a descriptor open for reading, which is left open. */
 export type FileRef = string | number;
 
@@ -28,7 +32,7 @@ export class PageFile {
       // Without O_NONBLOCK a named pipe would hold the process here.
       return new PageFile(openSync(file, constants.O_RDONLY | constants.O_NONBLOCK), true);
     } catch (cause) {
-      return { ok: false, fault: 'unreadable', reason: `it cannot be opened: ${messageOf(cause)}` };
+      return { ok: false, fault: 'unreadable', reason: `it cannot be opened (${systemCode(cause)})` };
     }
   }
 
@@ -71,7 +75,7 @@ export class PageFile {
     try {
       writeSync(this.#fd, bytes, 0, bytes.length, number * PAGE_BYTES);
     } catch (cause) {
-      throw new Damage(`cannot be written (${messageOf(cause)})`, number);
+      throw new Damage(`cannot be written (${systemCode(cause)})`, number);
     }
   }
 
@@ -90,7 +94,7 @@ export class PageFile {
         filled += bytes;
       }
     } catch (cause) {
-      throw new Damage(`cannot be read (${messageOf(cause)})`, Math.floor(position / PAGE_BYTES));
+      throw new Damage(`cannot be read (${systemCode(cause)})`, Math.floor(position / PAGE_BYTES));
     }
     return filled;
   }
