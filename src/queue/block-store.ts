@@ -3,7 +3,7 @@
  * `u64 big-endian first id | u16 big-endian chunk -> bytes of the chunk`.
  */
 import { LRUCache } from 'lru-cache';
-import { BLOCK_HEADER_BYTES, Block, CHUNK_BYTES, readBlockHeader } from './block.js';
+import { BLOCK_HEADER_BYTES, Block, CHUNK_BYTES, readBlockHeader, readFirstTime } from './block.js';
 import type { Environment } from './environment.js';
 import type { Chunk } from './layout.js';
 import type { Mark } from './retention.js';
@@ -32,6 +32,12 @@ export function blockKey(first: number, chunk: number): Buffer {
 export const keyFirst = (key: Buffer): number => key.readUInt32BE(0) * 0x1_0000_0000 + key.readUInt32BE(4);
 export const keyChunk = (key: Buffer): number => key.readUInt16BE(8);
 
+/** When a message was committed, in ms, and how many payload bytes were pushed before it. */
+export interface Place {
+  readonly time: number;
+  readonly position: number;
+}
+
 let stores = 0;
 
 /** Reads are synchronous and hold no snapshot: what is returned is a copy of its own. */
@@ -41,6 +47,8 @@ export class BlockStore {
   readonly #serial = ++stores;
   /** Starts of the oldest blocks, as far as they were looked up; never beyond the newest block. */
   #marks: Mark[] = [];
+  /** First ids of blocks that were found damaged when they were read. */
+  readonly #damaged = new Set<number>();
 
   constructor(environment: Environment, cache: BlockCache) {
     this.#environment = environment;
@@ -55,10 +63,36 @@ export class BlockStore {
     const cached = this.#cache.get(this.#cacheKey(first));
     if (cached !== undefined) return cached;
     const buffer = this.#read(first, keyChunk(last));
-    if (buffer === undefined) return undefined;
+    if (buffer === undefined) {
+      this.#damaged.add(first);
+      return undefined;
+    }
     const block = Block.decode(buffer, first);
+    if (block.damaged) this.#damaged.add(first);
     this.keep(block);
     return block;
+  }
+
+  /** How many blocks that are still stored were found damaged when they were read. */
+  get damaged(): number {
+    return this.#damaged.size;
+  }
+
+  /**
+   * The place of `id` as the first chunk of its block tells it: the position is that of the block. Nothing larger than a chunk
+   * is read, and nothing put into the cache. The time is exact, since only blocks of one chunk hold several commits.
+   */
+  peek(id: number): Place | undefined {
+    const [last] = this.#keys({ start: blockKey(id, LAST_CHUNK), reverse: true, limit: 1 });
+    if (last === undefined) return undefined;
+    const first = keyFirst(last);
+    const chunk = this.#environment.borrow('blocks', blockKey(first, 0));
+    const header = chunk === undefined ? undefined : readBlockHeader(chunk);
+    if (chunk === undefined || header === undefined) return undefined;
+    if (keyChunk(last) > 0) return { time: readFirstTime(chunk), position: header.position };
+    const block = Block.decode(chunk, first);
+    const time = block.segments[block.segmentIndex(id)]?.time;
+    return time === undefined || id >= block.next ? undefined : { time, position: header.position };
   }
 
   /** First id of the first block that begins behind `id`, if any. */
@@ -87,6 +121,8 @@ export class BlockStore {
     let gone = 0;
     while (gone + 1 < this.#marks.length && (this.#marks[gone + 1] as Mark).first <= oldest) gone++;
     this.#marks = all ? [] : gone > 0 ? this.#marks.slice(gone) : this.#marks;
+    const kept = this.#marks[0]?.first ?? 0;
+    for (const first of this.#damaged) if (all || first < kept) this.#damaged.delete(first);
   }
 
   /** Keys of the chunks of the block that begins at `first`. */

@@ -85,6 +85,9 @@ export function readBlockHeader(buffer: Buffer): { first: number; position: numb
   return { first: readU64(buffer, 8), position: readU64(buffer, 16) };
 }
 
+/** Commit time in ms of the first segment of a block that has a sound header. Not verified. */
+export const readFirstTime = (buffer: Buffer): number => readU64(buffer, BLOCK_HEADER_BYTES + 8);
+
 /**
  * Writes the header of a segment whose records already stand at `offset + SEGMENT_HEADER_BYTES` up to `end`.
  * @returns the segment.

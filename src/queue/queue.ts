@@ -4,10 +4,11 @@
 import type { Batch } from '../batch.js';
 import { isRoteraError, RoteraError } from '../errors.js';
 import { Committer, type Weight } from './committer.js';
-import { type Cursor, type CursorChange, readCursor, readCursors } from './cursors.js';
+import { type Cursor, type CursorChange, readCursor } from './cursors.js';
 import type { Rotated } from './file-meta.js';
-import { Group, type Pushed, type PushOptions, type Stored } from './group.js';
-import { type CursorStat, cursorStat, PushRate } from './headroom.js';
+import { cursorStats, type Glance, glanceAt } from './glance.js';
+import { type CommitReport, Group, type Pushed, type PushOptions, type Stored } from './group.js';
+import { type CursorStat, PushRate } from './headroom.js';
 import { type ReadOptions, type ReadResult, readMessages } from './read.js';
 import type { Limits } from './retention.js';
 import { groupBytes } from './room.js';
@@ -38,6 +39,8 @@ export interface QueueStat extends Limits {
 export interface QueueOptions {
   /** ms since the epoch. */
   readonly now: () => number;
+  /** Told of every group commit, once it is durable. */
+  readonly onCommit?: (queue: Queue, report: CommitReport) => void;
   /** Called once when a write failed: this queue takes no more, and LMDB's state in this process can no longer be trusted. */
   readonly onFailure?: (queue: Queue, error: RoteraError) => void;
 }
@@ -194,24 +197,20 @@ export class Queue {
     };
   }
 
-  /** How each cursor stands, by name. */
-  cursors(): Record<string, CursorStat> {
-    const file = this.#file;
-    const { oldest, next, position: end } = file.state;
+  /** How each cursor stands, by name. @param exact false to read no blocks: see {@link cursorStats} */
+  cursors(exact = true): Record<string, CursorStat> {
     const now = this.#options.now();
-    const { limits, messages } = file;
-    const { bytes } = messages;
-    const rate = this.#rate.at(now);
-    const stats: Record<string, CursorStat> = {};
-    for (const { name, cursor } of readCursors(file.environment)) {
-      const { position } = cursor;
-      const kept = position >= oldest && position < next;
-      const bytesBehind = kept ? end - (messages.positionOf(position) ?? end - bytes) : position >= next ? 0 : bytes;
-      const time = kept ? messages.timeOf(position) : undefined;
-      const age = time === undefined ? undefined : (now - time) / 1000;
-      stats[name] = cursorStat(cursor, { limits, oldest, next, bytes, bytesBehind, rate, age });
-    }
-    return stats;
+    return cursorStats(this.#file, { rate: this.#rate.at(now), now, exact });
+  }
+
+  /** How the queue stands, from memory alone. */
+  glance(): Glance {
+    return glanceAt(this.#file);
+  }
+
+  /** Pushes and other writes that wait for the disk. */
+  get waiting(): number {
+    return this.#committer.waiting;
   }
 
   /** Whether the file still stands under its path. */
@@ -251,17 +250,16 @@ export class Queue {
         throw error;
       }
     });
+    let report: CommitReport;
     try {
-      await group.commit();
+      report = await group.commit();
     } catch (error) {
       if (isRoteraError(error, 'queue_read_only') || isRoteraError(error, 'commit_timeout'))
         this.#options.onFailure?.(this, error);
       throw error;
     }
-    this.#rate.add(
-      group.batches.reduce((sum, { count }) => sum + count, 0),
-      now,
-    );
+    this.#rate.add(report.messages, now);
+    this.#options.onCommit?.(this, report);
     const { next } = this;
     for (const waiter of [...this.#waiters]) if (waiter.id < next) waiter.wake();
     return results;

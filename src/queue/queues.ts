@@ -50,7 +50,7 @@ export interface Unreadable {
 const fingerprint = ({ ino, size, mtimeMs }: { ino: number; size: number; mtimeMs: number }): string =>
   `${ino}/${size}/${mtimeMs}`;
 
-export interface QueuesOptions extends Pick<QueueOptions, 'now'> {
+export interface QueuesOptions extends Pick<QueueOptions, 'now' | 'onCommit'> {
   /** Called once when a write failed: the process should answer what waits and end. The queue is marked for the next start. */
   readonly onFailure?: (error: RoteraError, queue: string) => void;
   /** How often the directory is looked at; 0 for never. ms. */
@@ -206,7 +206,7 @@ export class Queues {
       this.#unreadable.delete(name);
       this.#open.set(
         name,
-        new Queue(name, file, { now: this.options.now, onFailure: (_, error) => this.#failed(name, error) }),
+        new Queue(name, file, { ...this.options, onFailure: (_, error) => this.#failed(name, error) }),
       );
     } catch (error) {
       const reason = isRoteraError(error)

@@ -152,21 +152,20 @@ export class RotFile {
 
   /**
    * Makes a change durable as one transaction, and rotates out what the limits no longer allow. Memory changes only after the
-   * flush. @param now ms since the epoch; a clock that stepped back repeats the last time
+   * flush. Resolves to how long the disk took, in ms. @param now ms since the epoch; a clock that stepped back repeats the
+   * last time
    * @throws `disk_full` when room cannot be had (only without `reserve`), `overloaded` when a reader of the file holds its
    * free room: nothing is stored, later commits may succeed. `queue_read_only`, `commit_timeout` when the write failed, and
    * `queue_not_found` when the file was removed or replaced: it takes no more
    */
-  async commit(change: Change, now: number): Promise<void> {
+  async commit(change: Change, now: number): Promise<number> {
     if (this.#failure !== undefined) throw this.#failure;
+    let diskMs = 0;
     for (let step = 0; step < MOST_ROOM_STEPS; step++) {
       const plan = this.#plan(change, now);
       const missing = this.#allocation.shortfall(plan.pages);
-      if (missing === 0) {
-        await this.#apply(plan);
-        return;
-      }
-      await this.#makeRoom(missing);
+      if (missing === 0) return diskMs + (await this.#apply(plan));
+      diskMs += await this.#makeRoom(missing);
     }
     throw new RoteraError(
       'overloaded',
@@ -174,9 +173,9 @@ export class RotFile {
     );
   }
 
-  /** Rotates out what has become too old. Does nothing when nothing has. @throws as {@link commit} */
-  async expire(now: number): Promise<void> {
-    if (this.#youngEnough(now) > this.state.oldest) await this.commit(NO_CHANGE, now);
+  /** Rotates out what has become too old. Does nothing when nothing has. Resolves and throws as {@link commit}. */
+  async expire(now: number): Promise<number> {
+    return this.#youngEnough(now) > this.state.oldest ? await this.commit(NO_CHANGE, now) : 0;
   }
 
   /** Whether the file still stands under its path. */
@@ -250,17 +249,14 @@ export class RotFile {
   }
 
   /** Writes the state once more: what the last commits freed becomes usable, and the disk is shown to work. Durable on return. */
-  async settle(): Promise<void> {
-    await this.#apply(this.#planned(this.state));
+  async settle(): Promise<number> {
+    return await this.#apply(this.#planned(this.state));
   }
 
   /** Settles what the last commits freed; when that is not enough, rotates further than the limits ask for. */
-  async #makeRoom(missing: number): Promise<void> {
+  async #makeRoom(missing: number): Promise<number> {
     const state = this.state;
-    if (this.#allocation.unsettled > 2 * commitPages([]) || state.oldest === state.next) {
-      await this.settle();
-      return;
-    }
+    if (this.#allocation.unsettled > 2 * commitPages([]) || state.oldest === state.next) return await this.settle();
     const wanted = Math.max(missing, Math.ceil(this.#config.limit / 4096 / ROOM_SHARE));
     let oldest = state.next;
     let freed = 0;
@@ -272,16 +268,17 @@ export class RotFile {
       freed += this.#store.pagesAt(mark.first);
     }
     const rotated = { ...state.rotated, byRoom: state.rotated.byRoom + oldest - state.oldest };
-    await this.#apply(this.#planned({ ...state, oldest, rotated }));
+    return await this.#apply(this.#planned({ ...state, oldest, rotated }));
   }
 
-  async #apply({ state, gone, layout, entries, pages }: Plan): Promise<void> {
+  async #apply({ state, gone, layout, entries, pages }: Plan): Promise<number> {
     await this.#allocation.allocate(pages);
     const before = this.state;
     const removals = gone.map((key): Entry => ({ table: 'blocks', key, value: null }));
+    let diskMs: number;
     try {
       this.#headers?.mend(gone, layout?.chunks);
-      await this.environment.commit([
+      diskMs = await this.environment.commit([
         ...entries,
         ...removals,
         { table: 'meta', key: STATE_KEY, value: encodeJson(state) },
@@ -299,6 +296,7 @@ export class RotFile {
       this.#store.keep(block);
     }
     this.#messages.advance(state, layout?.newest ?? (allGone ? undefined : this.#messages.tail));
+    return diskMs;
   }
 
   /** Keys of the chunks of all blocks that end at or before `oldest`. */

@@ -2,7 +2,7 @@
  * The messages that a rot file keeps, by id: where each stands, when it was committed, how many bytes were pushed before it.
  */
 import type { Block } from './block.js';
-import type { BlockStore } from './block-store.js';
+import type { BlockStore, Place } from './block-store.js';
 import type { FileState } from './file-meta.js';
 
 /** Shows durable messages only: it is moved on after each flush. */
@@ -52,6 +52,36 @@ export class StoredMessages {
     if (oldest === next) return 0;
     const [mark] = this.#store.walk(oldest);
     return position - (this.positionOf(oldest) ?? mark?.position ?? position);
+  }
+
+  /** The same without reading a block: as if all messages of the oldest block were of one size. */
+  get bytesAbout(): number {
+    const { oldest, next, position } = this.#state;
+    if (oldest === next) return 0;
+    const [mark, after = { first: next, position }] = this.#store.walk(oldest);
+    if (mark === undefined) return 0;
+    const share = (oldest - mark.first) / (after.first - mark.first);
+    return Math.round(position - mark.position - share * (after.position - mark.position));
+  }
+
+  /** Blocks found damaged when they were read, of those still kept. */
+  get damagedBlocks(): number {
+    return this.#store.damaged;
+  }
+
+  /** Where an intact message stands. */
+  placeOf(id: number): Place | undefined {
+    const position = this.positionOf(id);
+    const time = this.timeOf(id);
+    return position === undefined || time === undefined ? undefined : { position, time };
+  }
+
+  /** As {@link BlockStore.peek}. */
+  peek(id: number): Place | undefined {
+    const tail = this.#tail;
+    if (tail === undefined || id < tail.first) return this.#store.peek(id);
+    const time = this.timeOf(id);
+    return time === undefined ? undefined : { time, position: tail.position };
   }
 
   /** Payload bytes that were pushed before message `id`, if it is intact. */
