@@ -58,11 +58,11 @@ t.test('a push that waits for the disk is finished and answered', async (t) => {
   const pushing = new Promise<void>((resolve) => {
     pushes = resolve;
   });
-  const { push } = queue;
-  queue.push = (...words) => {
+  const push = queue.push.bind(queue);
+  queue.push = ((batch, options) => {
     pushes();
-    return push.apply(queue, words);
-  };
+    return push(batch, options ?? {});
+  }) as typeof queue.push;
   const answered = send({ method: 'POST', path: '/queues/q/messages', body: 'hello' });
   await pushing;
   const closed = app.close();
