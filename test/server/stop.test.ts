@@ -58,10 +58,10 @@ t.test('a push that waits for the disk is finished and answered', async (t) => {
   const pushing = new Promise<void>((resolve) => {
     pushes = resolve;
   });
-  const { push } = queue;
-  queue.push = (...words) => {
+  const push = queue.push.bind(queue) as (...words: unknown[]) => Promise<never>;
+  queue.push = (...words: unknown[]) => {
     pushes();
-    return push.apply(queue, words);
+    return push(...words);
   };
   const answered = send({ method: 'POST', path: '/queues/q/messages', body: 'hello' });
   await pushing;
