@@ -41,7 +41,7 @@ t.test('killed in the middle of pushes, it keeps all that was acknowledged, in o
   let server = await serve(t, ['--dir', dir]);
   await connect({ url: server.url }).create('q', { maxBytes: 10_000_000, reserve: false });
   for (let round = 1; round <= ROUNDS; round++) {
-    await pushUntilKilled(server, acknowledged, sent, 1 + random(400));
+    await pushUntilKilled(server, acknowledged, sent, 1 + random(200));
     t.equal(await server.stop('SIGKILL'), 'SIGKILL');
     server = await serve(t, ['--dir', dir]);
     const kept = await readAll(connect({ url: server.url }));
