@@ -13,7 +13,6 @@
  * meta pages, inside one disk sector, through a descriptor that syncs each write. So after any crash the newest whole meta
  * page names a whole snapshot, and it was named before anyone was told of the push.
  */
-import { statSync } from 'node:fs';
 import type { Batch } from '../batch.js';
 import { messageOf, RoteraError } from '../errors.js';
 import { Allocation } from './allocation.js';
@@ -32,6 +31,7 @@ import {
   readMeta,
   STATE_KEY,
 } from './file-meta.js';
+import { FilePlace } from './file-place.js';
 import { foldedBytes, foldInto, type Layout, layOut } from './layout.js';
 import { probe } from './probe.js';
 import { type Limits, rotate } from './retention.js';
@@ -79,21 +79,21 @@ export class RotFile {
   // Runtime.
   readonly #store: BlockStore;
   readonly #headers: ValueHeaders | undefined;
-  readonly #identity: { readonly ino: number; readonly dev: number };
+  readonly #place: FilePlace;
   #failure: RoteraError | undefined;
 
   private constructor(
-    readonly path: string,
+    place: FilePlace,
     /** The tables, for cursors and producers. */
     readonly environment: Environment,
     options: RotFileOptions,
   ) {
+    this.#place = place;
     this.#config = readConfig(environment);
-    this.#allocation = new Allocation(path, environment, this.#config.limit);
+    this.#allocation = new Allocation(place.path, environment, this.#config.limit);
     this.#store = new BlockStore(environment, options.blocks);
     this.#messages = new StoredMessages(this.#store, readMeta<FileState>(environment, STATE_KEY));
-    this.#identity = statSync(path);
-    if (options.readOnly === undefined) this.#headers = new ValueHeaders(path, this.state.next);
+    if (options.readOnly === undefined) this.#headers = new ValueHeaders(place.path, this.state.next);
     this.#failure = options.readOnly;
   }
 
@@ -104,15 +104,18 @@ export class RotFile {
    */
   static async open(path: string, options: RotFileOptions): Promise<RotFile> {
     probe(path, { readOnly: options.readOnly !== undefined });
+    let place: FilePlace | undefined;
     let environment: Environment | undefined;
     let file: RotFile | undefined;
     try {
+      place = FilePlace.take(path);
       environment = Environment.open(path, { readOnly: options.readOnly !== undefined });
-      file = new RotFile(path, environment, options);
+      file = new RotFile(place, environment, options);
       if (options.readOnly === undefined) await file.#settleIn();
       return file;
     } catch (cause) {
       await (file ?? environment)?.close();
+      place?.release();
       if (cause instanceof RoteraError) throw cause;
       throw new RoteraError('queue_unreadable', `The file cannot be opened: ${messageOf(cause)}.`, {}, { cause });
     }
@@ -180,8 +183,7 @@ export class RotFile {
 
   /** Whether the file still stands under its path. */
   isInPlace(): boolean {
-    const stat = statSync(this.path, { throwIfNoEntry: false });
-    return stat !== undefined && stat.ino === this.#identity.ino && stat.dev === this.#identity.dev;
+    return this.#place.isSame;
   }
 
   /** Closes the file after the commit in flight, if any. */
@@ -189,11 +191,12 @@ export class RotFile {
     this.#failure ??= new RoteraError('queue_unreadable', 'The queue is closed.');
     await this.environment.close();
     this.#headers?.close();
+    this.#place.release();
   }
 
   /** Draws a new epoch when this file is a copy of the one that was created. */
   async #settleIn(): Promise<void> {
-    const home = homeOf(this.path);
+    const home = homeOf(this.#place.path);
     if (!isCopy(this.#config.home, home)) return;
     const config = { ...this.#config, epoch: newEpoch(), home };
     await this.#allocation.allocate(commitPages([]));

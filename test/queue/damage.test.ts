@@ -21,8 +21,8 @@ import { Victims } from '../support/victims.js';
 import { fillQueue } from '../support/workload.js';
 
 const SEED = 20_260_802;
-const FILES = 240;
-const PUSHES = 24;
+const FILES = 210;
+const PUSHES = 14;
 
 const directory = t.testdir();
 const workload = { limits: { maxBytes: 128 * 1024, reserve: false }, pushes: 250, most: 30, seed: 1 };

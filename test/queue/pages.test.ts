@@ -1,18 +1,16 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { batchOf } from '../../src/batch.js';
-import { isRoteraError, type RoteraError } from '../../src/errors.js';
 import { Block } from '../../src/queue/block.js';
 import { blockKey, keyFirst } from '../../src/queue/block-store.js';
 import { type Entry, Environment } from '../../src/queue/environment.js';
 import { entriesOf, mendHeaders } from '../../src/queue/pages/values.js';
 import { walkPages } from '../../src/queue/pages/walk.js';
-import { probe } from '../../src/queue/probe.js';
 import { Queues } from '../../src/queue/queues.js';
-import { garbage, harmAnything, harmPage, random } from '../support/damage.js';
+import { harmAnything, harmPage, random } from '../support/damage.js';
 import { nodesOf, type PageUse, pagesFor, pageUses } from '../support/rot-pages.js';
 import { fillQueue } from '../support/workload.js';
 
@@ -155,37 +153,6 @@ t.test('what a file holds is counted', (t) => {
     t.equal(pages.free + pages.leaked, lastPage + 1 - uses.size);
     t.equal(entries['meta'], 2);
   }
-  t.end();
-});
-
-t.test('what is no rot file is told from one that lost something', (t) => {
-  mkdirSync(pathOf('directory'));
-  const otherVersion = Buffer.from(small);
-  for (const at of [28, PAGE + 28]) otherVersion.writeUInt32LE(1, at);
-  const files: Array<[name: string, bytes: Buffer | undefined, code: string, fault: string]> = [
-    ['directory', undefined, 'not_a_rot_file', 'not_a_file'],
-    ['missing', undefined, 'queue_unreadable', 'unreadable'],
-    ['empty', Buffer.alloc(0), 'not_a_rot_file', 'empty'],
-    ['text', Buffer.from('hello world\n'), 'not_a_rot_file', 'foreign'],
-    ['zeros', Buffer.alloc(10 * PAGE), 'not_a_rot_file', 'foreign'],
-    ['garbage', garbage(10 * PAGE, random(1)), 'not_a_rot_file', 'foreign'],
-    ['version', otherVersion, 'not_a_rot_file', 'other_version'],
-    ['head', small.subarray(0, 3000), 'queue_unreadable', 'cut_short'],
-    ['cut', small.subarray(0, 20 * PAGE), 'queue_unreadable', 'cut_short'],
-    ['damaged', harmPage(small, 0, 'zeroed', random(1)).bytes, 'queue_unreadable', 'damaged'],
-  ];
-  for (const [name, bytes, code, fault] of files) {
-    if (bytes !== undefined) writeFileSync(pathOf(name), bytes);
-    let error: unknown;
-    try {
-      probe(pathOf(name));
-    } catch (thrown) {
-      error = thrown;
-    }
-    t.ok(isRoteraError(error), name);
-    t.same([(error as RoteraError).code, (error as RoteraError).details['fault']], [code, fault], name);
-  }
-  t.ok(probe(pathOf('small')));
   t.end();
 });
 

@@ -59,7 +59,9 @@ async function pushTo(queue: Queue, times: number): Promise<string> {
   try {
     for (let i = 0; i < times; i++) {
       const { next } = queue;
-      await queue.push(batchOf(Array.from({ length: 1 + (next % 40) }, (_, index) => messageOf(next + index))));
+      // Now a few messages, which are folded into the newest block, now many, so that the old ones soon rotate out.
+      const count = next % 3 === 0 ? 5 : 90;
+      await queue.push(batchOf(Array.from({ length: count }, (_, index) => messageOf(next + index))));
     }
     return '';
   } catch (error) {

@@ -1,0 +1,42 @@
+/**
+ * The file behind a path, while this process has it open.
+ */
+import { statSync } from 'node:fs';
+import { RoteraError } from '../errors.js';
+
+const identityOf = ({ dev, ino }: { dev: number; ino: number }): string => `${dev}:${ino}`;
+
+/** Files this process has open, by what they are and not by their names. */
+const taken = new Set<string>();
+
+export class FilePlace {
+  private constructor(
+    readonly path: string,
+    readonly identity: string,
+  ) {}
+
+  /**
+   * Takes a file for one reader and writer in this process. Two of them, under two names of one file (hard or symbolic links),
+   * would each keep its own account of it and write over what the other has stored.
+   * @throws `queue_unreadable` when it is taken, or what the system throws when it is gone
+   */
+  static take(path: string): FilePlace {
+    const identity = identityOf(statSync(path));
+    if (taken.has(identity)) {
+      const text = 'This file is open under another name. Take one of the links away, or make a copy of the file.';
+      throw new RoteraError('queue_unreadable', text, { fault: 'unreadable' });
+    }
+    taken.add(identity);
+    return new FilePlace(path, identity);
+  }
+
+  /** Whether the file still stands under its path. */
+  get isSame(): boolean {
+    const stat = statSync(this.path, { throwIfNoEntry: false });
+    return stat !== undefined && identityOf(stat) === this.identity;
+  }
+
+  release(): void {
+    taken.delete(this.identity);
+  }
+}
