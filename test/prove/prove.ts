@@ -33,7 +33,7 @@ const MEMORY = '/dev/shm';
 /** How long a proof goes on when nothing else is said, and how many rounds fit into any time. */
 const MINUTES = 60;
 const MANY = 1_000_000;
-/** Violations printed; the rest is counted. */
+/** Kinds of violations printed; the rest is counted. */
 const SHOWN = 20;
 
 const HELP = `Usage: npm run prove -- NAME [--seed N] [--rounds N] [--minutes N] [--keep DIRECTORY]
@@ -109,11 +109,22 @@ function parse(args: string[]): Words | undefined {
   };
 }
 
+/** One of each kind of violation, with how many there are of it: they often differ in numbers only. */
+function kindsOf(violations: readonly string[]): string[] {
+  const kinds = new Map<string, { example: string; count: number }>();
+  for (const example of violations) {
+    const kind = example.replace(/\b[0-9a-f]{8,}\b|\d+/g, 'N');
+    kinds.set(kind, { example: kinds.get(kind)?.example ?? example, count: (kinds.get(kind)?.count ?? 0) + 1 });
+  }
+  return [...kinds.values()].map(({ example, count }) => `${example}${count > 1 ? ` (and ${count - 1} like it)` : ''}`);
+}
+
 function report({ name, rounds, seed, bounded }: Words, outcome: Outcome, seconds: number): boolean {
   const { violations, controls } = outcome;
   const done = outcome.rounds < rounds ? `${outcome.rounds} of ${rounds} (time was up)` : String(outcome.rounds);
-  for (const violation of violations.slice(0, SHOWN)) console.log(`VIOLATION ${violation}`);
-  if (violations.length > SHOWN) console.log(`VIOLATION and ${violations.length - SHOWN} more`);
+  const kinds = kindsOf(violations);
+  for (const violation of kinds.slice(0, SHOWN)) console.log(`VIOLATION ${violation}`);
+  if (kinds.length > SHOWN) console.log(`VIOLATION and ${kinds.length - SHOWN} other kinds`);
   console.log(columns([['rounds', done], ...outcome.facts, ['seconds', Math.round(seconds)]]));
   if (outcome.table !== undefined) console.log(columns(outcome.table));
   for (const { name, caught } of controls) console.log(`control ${name}: ${caught ?? 'NOT CAUGHT'}`);
