@@ -83,8 +83,7 @@ async function examine(queue: Queue, life: number): Promise<Found> {
     const batch: Batch = batchOf(
       fitting.map((length, index) => messageOf({ ...label, index, sequence: start + index }, length)),
     );
-    // Null only for a repeat of a producer's push.
-    const first = (await queue.push(batch)).first as number;
+    const { first } = await queue.push(batch);
     acks.push({ queue: queue.name, life, writer: 0, sequence, count: of, first });
     sequence += of;
   }
