@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { replaced } from './controls/replace.js';
+import { PROBE, replaced } from './controls/replace.js';
 import { type Candidate, type ExamineOptions, examineAll } from './examine.js';
 import type { Plan } from './plan.js';
 import type { Control, Outcome, Proof, Trial } from './proof.js';
@@ -98,7 +98,6 @@ interface Subject {
 
 const ENGINE: Subject = { env: {}, imports: [] };
 const LMDB = { module: '/node_modules/lmdb/node-index.js', by: './lmdb.js' };
-const PROBE = { module: '/src/queue/probe.js', by: './probe.js' };
 const CONTROLS: Readonly<Record<string, Subject>> = {
   'lmdb as it opens files by default': replaced([LMDB, PROBE], { overlappingSync: true, safeRestore: false }),
   'lmdb without sync': replaced([LMDB], { noSync: true }),

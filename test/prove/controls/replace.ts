@@ -10,6 +10,9 @@ export interface Replacement {
   readonly by: string;
 }
 
+/** A probe that sees nothing. */
+export const PROBE: Replacement = { module: '/src/queue/probe.js', by: './probe.js' };
+
 const VARIABLE = 'PROVE_REPLACE';
 
 /** How a child is started so that it gets the other modules, which find `options` in PROVE_OPTIONS. */
