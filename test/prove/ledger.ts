@@ -11,6 +11,8 @@ export interface Examined {
   readonly names: readonly string[];
   readonly unreadable: readonly string[];
   readonly found: readonly Found[];
+  /** What `rotera check` says, before they were opened and after they were closed. */
+  readonly problems: readonly string[];
 }
 
 /** Acknowledgements, in the order in which they came. */
@@ -32,9 +34,10 @@ export class Ledger {
   }
 
   /** What is wrong with a directory; empty when all that was acknowledged is there. */
-  judge({ names, unreadable, found }: Examined): string[] {
+  judge({ names, unreadable, found, problems }: Examined): string[] {
     const lost = [...this.#acks.keys()].filter((queue) => !names.includes(queue));
     return [
+      ...problems,
       ...unreadable.map((text) => `unreadable ${text}`),
       ...lost.map((queue) => `${queue}: the queue is gone`),
       ...found.flatMap((one) => judge(one, this.#acks.get(one.queue) ?? [])),

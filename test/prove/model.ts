@@ -43,7 +43,7 @@ async function prove(trial: Trial): Promise<Outcome> {
     }
   };
   await Promise.all(Array.from({ length: WORKERS }, work));
-  const broken = replaced({ module: '/src/queue/retention.js', by: './retention.js' });
+  const broken = replaced([{ module: '/src/queue/retention.js', by: './retention.js' }]);
   const caught = await difference({ seed: 1, runs: RUNS }, { ...broken, env: { ...broken.env, ...env } });
   const controls = [{ name: 'a queue that keeps one message too many', caught: caught?.split('\n')[0] }];
   return { rounds, facts: [], violations, controls };

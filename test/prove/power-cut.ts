@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { replaced } from './controls/replace.js';
+import { PROBE, replaced } from './controls/replace.js';
 import { type Candidate, type ExamineOptions, examineAll } from './examine.js';
 import type { Plan } from './plan.js';
 import type { Control, Outcome, Proof, Trial } from './proof.js';
@@ -99,8 +99,8 @@ interface Subject {
 const ENGINE: Subject = { env: {}, imports: [] };
 const LMDB = { module: '/node_modules/lmdb/node-index.js', by: './lmdb.js' };
 const CONTROLS: Readonly<Record<string, Subject>> = {
-  'lmdb as it opens files by default': replaced(LMDB, { overlappingSync: true, safeRestore: false }),
-  'lmdb without sync': replaced(LMDB, { noSync: true }),
+  'lmdb as it opens files by default': replaced([LMDB, PROBE], { overlappingSync: true, safeRestore: false }),
+  'lmdb without sync': replaced([LMDB], { noSync: true }),
 };
 
 /** How to run a process so that it believes that the machine was started anew, or why that cannot be. */
@@ -197,7 +197,9 @@ class PowerCutter {
 async function caught(trial: Trial, name: string, subject: Subject, shim: Shim): Promise<Control> {
   const cutter = new PowerCutter(trial, subject, new Random(trial.seed).fork(2), shim, undefined);
   for (let i = 0; cutter.states < CONTROL_STATES; i++) {
-    const wrong = await cutter.session(WORKLOADS[i % 3] as Workload, SESSION_STATES);
+    // What the check says does not count here: it opens files in a way that lmdb's defaults are not made for.
+    const all = await cutter.session(WORKLOADS[i % 3] as Workload, SESSION_STATES);
+    const wrong = all.filter((text) => !text.includes(': check: '));
     if (wrong.length > 0)
       return { name, caught: `${wrong.length} violations in ${cutter.states} states, such as: ${wrong[0]}` };
   }

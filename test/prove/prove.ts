@@ -5,122 +5,13 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { SingleBar } from 'cli-progress';
-import { benchEngine } from './bench-engine.js';
 import { killAll } from './child.js';
-import { crash } from './crash.js';
-import { faults } from './faults.js';
-import { model } from './model.js';
-import { powerCut } from './power-cut.js';
-import type { Outcome, Proof } from './proof.js';
-import { anySeed } from './random.js';
-import { slowDisk } from './slow-disk.js';
-import { soak } from './soak.js';
-
-const proofs: Readonly<Record<string, Proof>> = {
-  crash,
-  'power-cut': powerCut,
-  faults,
-  soak,
-  'slow-disk': slowDisk,
-  model,
-  'bench-engine': benchEngine,
-};
+import { report } from './report.js';
+import { HELP, parseWords, type Words } from './words.js';
 
 /** Where Linux keeps files in memory. */
 const MEMORY = '/dev/shm';
-/** How long a proof goes on when nothing else is said, and how many rounds fit into any time. */
-const MINUTES = 60;
-const MANY = 1_000_000;
-/** Violations printed; the rest is counted. */
-const SHOWN = 20;
-
-const HELP = `Usage: npm run prove -- NAME [--seed N] [--rounds N] [--minutes N] [--keep DIRECTORY]
-
-${Object.entries(proofs)
-  .map(([name, { about, round, rounds }]) => `  ${name.padEnd(12)}  ${about} (${rounds} ${round})`)
-  .join('\n')}
-
-  --seed N      the choices of an earlier run again (default: others each time)
-  --rounds N    how often to try (also: --runs N)
-  --minutes N   begin nothing new after so many minutes (default ${MINUTES}); soak: and go on for as long
-  --keep DIR    power-cut, faults: keep the files of violations there, as they were before they were opened
-
-Prints what was tried and what happened. Ends with 0 only when nothing was violated and each control, a deliberate fault,
-was caught; with 1 when not, or when the default time was up before all rounds were done; with 2 when the words are wrong.
-
-Examples:
-  npm run prove -- crash --rounds 300
-  npm run prove -- crash --rounds 1 --seed 1234
-`;
-
-/** Rows under each other: the first column to the left, the others to the right. */
-function columns(rows: ReadonlyArray<ReadonlyArray<string | number>>): string {
-  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => String(row[i] ?? '').length)));
-  const cell = (value: string | number, i: number): string =>
-    i === 0 ? String(value).padEnd(widths[0] ?? 0) : String(value).padStart(widths[i] ?? 0);
-  return rows.map((row) => `${row.map(cell).join('  ').trimEnd()}\n`).join('');
-}
-
-interface Words {
-  readonly name: string;
-  readonly proof: Proof;
-  readonly seed: number;
-  readonly rounds: number;
-  readonly minutes: number;
-  readonly keep: string | undefined;
-  /** Whether the time was given: then fewer rounds are as asked for. */
-  readonly bounded: boolean;
-}
-
-function wholeNumber(text: string | undefined, absent: number): number {
-  if (text === undefined) return absent;
-  if (!/^\d{1,10}$/.test(text)) throw new Error(`${text} is no whole number`);
-  return Number(text);
-}
-
-function parse(args: string[]): Words | undefined {
-  const option = { type: 'string' } as const;
-  const options = {
-    seed: option,
-    rounds: option,
-    runs: option,
-    minutes: option,
-    keep: option,
-    help: { type: 'boolean' },
-  } as const;
-  const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
-  const [name = ''] = positionals;
-  const proof = proofs[name];
-  if (values.help === true || name === '') return undefined;
-  if (proof === undefined || positionals.length > 1) throw new Error(`There is no proof ${positionals.join(' ')}`);
-  const many = proof.lasting === true && values.minutes !== undefined ? MANY : proof.rounds;
-  const rounds = wholeNumber(values.rounds ?? values.runs, many);
-  const minutes = wholeNumber(values.minutes, MINUTES);
-  return {
-    name,
-    proof,
-    rounds,
-    minutes,
-    keep: values.keep,
-    seed: wholeNumber(values.seed, anySeed()),
-    bounded: values.minutes !== undefined,
-  };
-}
-
-function report({ name, rounds, seed, bounded }: Words, outcome: Outcome, seconds: number): boolean {
-  const { violations, controls } = outcome;
-  const done = outcome.rounds < rounds ? `${outcome.rounds} of ${rounds} (time was up)` : String(outcome.rounds);
-  for (const violation of violations.slice(0, SHOWN)) console.log(`VIOLATION ${violation}`);
-  if (violations.length > SHOWN) console.log(`VIOLATION and ${violations.length - SHOWN} more`);
-  console.log(columns([['rounds', done], ...outcome.facts, ['seconds', Math.round(seconds)]]));
-  if (outcome.table !== undefined) console.log(columns(outcome.table));
-  for (const { name, caught } of controls) console.log(`control ${name}: ${caught ?? 'NOT CAUGHT'}`);
-  const good = violations.length === 0 && controls.every(({ caught }) => caught !== undefined);
-  console.log(`${name} seed ${seed}: ${good ? 'no violation' : 'FAILED'}, ${violations.length} violations`);
-  return good && (bounded || outcome.rounds === rounds);
-}
 
 async function prove(words: Words): Promise<boolean> {
   const { proof, name, seed, rounds, minutes, keep } = words;
@@ -168,14 +59,22 @@ async function prove(words: Words): Promise<boolean> {
 async function main(args: string[]): Promise<number> {
   let words: Words | undefined;
   try {
-    words = parse(args);
+    words = parseWords(args);
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : error}. See npm run prove -- --help.\n`);
     return 2;
   }
-  if (words !== undefined) return (await prove(words)) ? 0 : 1;
-  process.stdout.write(HELP);
-  return 0;
+  if (words === undefined) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  try {
+    return (await prove(words)) ? 0 : 1;
+  } catch (error) {
+    // Such as a compiler that is missing, or a disk that is full.
+    process.stderr.write(`${words.name} cannot be proven: ${error instanceof Error ? error.message : error}\n`);
+    return 1;
+  }
 }
 
 process.exitCode = await main(process.argv.slice(2));

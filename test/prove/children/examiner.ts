@@ -1,10 +1,13 @@
 /**
- * Opens directories of queues one after the other, reads all that they hold, pushes some more and reads that, and says
- * what it found.
+ * Checks directories of queues one after the other, opens them, reads all that they hold, pushes some more and reads that,
+ * checks them again, and says what it found.
  */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Batch, batchOf, messagesOf } from '../../../src/batch.js';
+import { checkRotFile } from '../../../src/queue/check.js';
 import type { Queue } from '../../../src/queue/queue.js';
-import { Queues } from '../../../src/queue/queues.js';
+import { Queues, queueName } from '../../../src/queue/queues.js';
 import type { Ack, Found, Run } from '../judge.js';
 import { labelOf, messageOf } from '../messages.js';
 import { job, say } from './say.js';
@@ -16,6 +19,18 @@ export interface Examination {
   readonly queues: readonly string[];
   /** The life that its own pushes name. */
   readonly life: number;
+}
+
+/** What `rotera check` finds in the files of a directory at rest. */
+async function checkAll(directory: string): Promise<string[]> {
+  const problems: string[] = [];
+  for (const file of readdirSync(directory)) {
+    const name = queueName(file);
+    if (name === undefined) continue;
+    const report = await checkRotFile(join(directory, file));
+    problems.push(...report.problems.slice(0, 3).map((problem) => `${name}: check: ${problem}`));
+  }
+  return problems;
 }
 
 /** Lengths in bytes of the messages of the pushes made once all was read: one, several, one that needs pages of its own. */
@@ -68,8 +83,7 @@ async function examine(queue: Queue, life: number): Promise<Found> {
     const batch: Batch = batchOf(
       fitting.map((length, index) => messageOf({ ...label, index, sequence: start + index }, length)),
     );
-    // Null only for a repeat of a producer's push.
-    const first = (await queue.push(batch)).first as number;
+    const { first } = await queue.push(batch);
     acks.push({ queue: queue.name, life, writer: 0, sequence, count: of, first });
     sequence += of;
   }
@@ -91,7 +105,7 @@ async function examine(queue: Queue, life: number): Promise<Found> {
 
 const { directories, queues: wanted, life } = job<Examination>();
 for (const directory of directories) {
-  say({ is: 'opening', directory });
+  const problems = await checkAll(directory);
   const queues = await Queues.open(directory, { now: Date.now });
   const unreadable = queues.unreadable.map(({ queue, reason }) => `${queue}: ${reason.code}: ${reason.message}`);
   const names = queues.all.map(({ name }) => name);
@@ -100,5 +114,6 @@ for (const directory of directories) {
   const found: Found[] = [];
   for (const queue of queues.all) found.push(await examine(queue, life));
   await queues.close();
-  say({ is: 'examined', directory, names, unreadable, found });
+  problems.push(...(await checkAll(directory)));
+  say({ is: 'examined', directory, names, unreadable, found, problems });
 }

@@ -4,14 +4,14 @@
 import type { InitializeHook, ResolveHook } from 'node:module';
 import type { Replacement } from './replace.js';
 
-let replacement: Replacement = { module: '', by: '' };
+let replacements: readonly Replacement[] = [];
 
-export const initialize: InitializeHook<Replacement> = (data) => {
-  replacement = data;
+export const initialize: InitializeHook<readonly Replacement[]> = (data) => {
+  replacements = data;
 };
 
 export const resolve: ResolveHook = async (specifier, context, next) => {
   const resolved = await next(specifier, context);
-  const { module, by } = replacement;
-  return resolved.url.endsWith(module) && context.parentURL !== by ? { ...resolved, url: by } : resolved;
+  const other = replacements.find(({ module, by }) => resolved.url.endsWith(module) && context.parentURL !== by);
+  return other === undefined ? resolved : { ...resolved, url: other.by };
 };

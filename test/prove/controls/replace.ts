@@ -1,5 +1,5 @@
 /**
- * Loaded before a child (`--import`): gives it another module in the place of one that it imports, for the negative controls.
+ * Loaded before a child (`--import`): gives it other modules in the place of some that it imports, for the negative controls.
  */
 import { register } from 'node:module';
 import { fileURLToPath } from 'node:url';
@@ -10,16 +10,20 @@ export interface Replacement {
   readonly by: string;
 }
 
+/** A probe that sees nothing. */
+export const PROBE: Replacement = { module: '/src/queue/probe.js', by: './probe.js' };
+
 const VARIABLE = 'PROVE_REPLACE';
 
-/** How a child is started so that it gets the other module, which finds `options` in PROVE_OPTIONS. */
-export const replaced = (replacement: Replacement, options: Readonly<Record<string, unknown>> = {}) => ({
+/** How a child is started so that it gets the other modules, which find `options` in PROVE_OPTIONS. */
+export const replaced = (replacements: readonly Replacement[], options: Readonly<Record<string, unknown>> = {}) => ({
   imports: [fileURLToPath(import.meta.url)],
-  env: { [VARIABLE]: JSON.stringify(replacement), PROVE_OPTIONS: JSON.stringify(options) },
+  env: { [VARIABLE]: JSON.stringify(replacements), PROVE_OPTIONS: JSON.stringify(options) },
 });
 
 const asked = process.env[VARIABLE];
 if (asked !== undefined) {
-  const { module, by } = JSON.parse(asked) as Replacement;
-  register('./hook.js', import.meta.url, { data: { module, by: new URL(by, import.meta.url).href } });
+  const replacements = JSON.parse(asked) as Replacement[];
+  const data = replacements.map(({ module, by }) => ({ module, by: new URL(by, import.meta.url).href }));
+  register('./hook.js', import.meta.url, { data });
 }
