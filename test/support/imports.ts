@@ -17,7 +17,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/config': ['words', 'src/protocol', 'src/queue'],
   'src/systemd': ['words'],
   'src/main.ts': ['words', 'src/protocol', 'src/queue', 'src/server', 'src/config', 'src/systemd', 'src/tokens.ts'],
-  cli: ['words', 'src/protocol', 'src/client', 'src/queue', 'src/config', 'src/systemd', 'src/tokens.ts', 'src/main.ts'],
+  cli: [
+    'words',
+    'src/protocol',
+    'src/client',
+    'src/queue',
+    'src/config',
+    'src/systemd',
+    'src/tokens.ts',
+    'src/main.ts',
+  ],
 };
 const WORDS = ['src/errors.ts', 'src/batch.ts', 'src/from.ts'];
 
