@@ -99,6 +99,7 @@ export function addPushRoutes(app: FastifyInstance, context: Context): void {
     wsHandler: (socket, request) =>
       pushOverWebSocket(
         socket,
+        request.raw.socket,
         queues.get((request.params as QueueRoute['Params']).queue),
         socketClaim(request),
         context,

@@ -2,15 +2,14 @@
  * Pushes over a WebSocket: each frame is a message, or with `rotera.batch.v1` a batch; for every frame, in order, one text
  * frame comes back.
  */
+import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
-import { type Batch, batchOf, parseBatch } from '../batch.js';
-import { isRoteraError, RoteraError } from '../errors.js';
-import { BATCH_PROTOCOL } from '../protocol/api.js';
-import { problemOf } from '../protocol/problem.js';
 import type { ProducerClaim } from '../queue/producers.js';
 import type { Queue } from '../queue/queue.js';
 import type { Context } from './context.js';
-import { CLOSE, send } from './sockets.js';
+import { FramePusher, type FramesUnderWay } from './frame-pusher.js';
+import { drained, writeFrames } from './frames.js';
+import { CLOSE } from './sockets.js';
 
 /** With more under way than this, the socket is not read until answers have gone out: bounds what one client holds. */
 const MAX_FRAMES_UNDER_WAY = 4096;
@@ -18,39 +17,30 @@ const MAX_BYTES_UNDER_WAY = 32 * 1024 * 1024;
 /** With more answers than this not yet taken by the client, the next are held back. */
 const MAX_UNREAD_BYTES = 64 * 1024;
 
-/** Serves one socket. Answers go out in the order of the frames, many at once where many are ready. */
+/**
+ * Serves one socket. Frames that arrive together are pushed together, each with ids of its own; answers go out in the order of
+ * the frames. @param wire the connection below the socket
+ */
 export function pushOverWebSocket(
   socket: WebSocket,
+  wire: Socket,
   queue: Queue,
   claim: ProducerClaim | undefined,
-  { stopping, log }: Context,
+  context: Context,
 ): void {
-  const answers: Array<Promise<string>> = [];
-  let seq = claim?.seq ?? 0;
+  const { stopping } = context;
+  const waiting: FramesUnderWay[] = [];
+  let frames = 0;
   let bytes = 0;
   let sending = false;
 
-  const push = async (data: Buffer, isBinary: boolean, producer: ProducerClaim | undefined): Promise<string> => {
-    try {
-      if (stopping.aborted) throw new RoteraError('draining', 'The server is stopping: push to it when it is back.');
-      const batch = batchOfFrame(socket, data, isBinary);
-      const { first, next, duplicate } = await queue.push(batch, producer === undefined ? {} : { producer });
-      return `{"first":${first},"next":${next},"duplicate":${duplicate}}`;
-    } catch (error) {
-      if (!isRoteraError(error)) log.error({ err: error, queue: queue.name }, 'a push failed');
-      return JSON.stringify(problemOf(isRoteraError(error) ? error : new RoteraError('internal', 'The push failed.')));
-    } finally {
-      bytes -= data.length;
-    }
-  };
-
   const answerAll = async (): Promise<void> => {
-    for (let answer = answers.shift(); answer !== undefined; answer = answers.shift()) {
-      const sent = send(socket, await answer);
-      if (socket.bufferedAmount > MAX_UNREAD_BYTES) await sent;
-      else sent.catch(() => undefined); // The client is gone: the next answer ends the loop.
-      if (socket.isPaused && answers.length < MAX_FRAMES_UNDER_WAY / 2 && bytes < MAX_BYTES_UNDER_WAY / 2)
-        socket.resume();
+    for (let run = waiting.shift(); run !== undefined; run = waiting.shift()) {
+      const unread = writeFrames(socket, wire, await run.answers);
+      frames -= run.frames;
+      bytes -= run.bytes;
+      if (unread > MAX_UNREAD_BYTES) await drained(wire);
+      if (socket.isPaused && frames < MAX_FRAMES_UNDER_WAY / 2 && bytes < MAX_BYTES_UNDER_WAY / 2) socket.resume();
     }
   };
 
@@ -61,30 +51,25 @@ export function pushOverWebSocket(
       if (stopping.aborted) socket.close(CLOSE.goingAway, 'draining');
     } catch {
       // The client is gone: what it pushed is stored, and nobody waits for the answers.
-      answers.length = 0;
+      waiting.length = 0;
     }
     sending = false;
   };
 
-  socket.on('message', (data: Buffer, isBinary) => {
-    bytes += data.length;
-    const producer = claim === undefined ? undefined : { ...claim, seq: seq++ };
-    answers.push(push(data, isBinary, producer));
-    if (answers.length >= MAX_FRAMES_UNDER_WAY || bytes >= MAX_BYTES_UNDER_WAY) socket.pause();
+  const pusher = new FramePusher(queue, socket.protocol, claim, context, (run) => {
+    waiting.push(run);
     if (!sending) void answerInOrder();
   });
+  socket.on('message', (data: Buffer, isBinary) => {
+    frames++;
+    bytes += data.length;
+    pusher.take(data, isBinary);
+    if (frames >= MAX_FRAMES_UNDER_WAY || bytes >= MAX_BYTES_UNDER_WAY) socket.pause();
+  });
   const drain = (): void => {
-    if (!sending) socket.close(CLOSE.goingAway, 'draining');
+    if (frames === 0) socket.close(CLOSE.goingAway, 'draining');
   };
   if (stopping.aborted) drain();
   stopping.addEventListener('abort', drain, { once: true });
   socket.on('close', () => stopping.removeEventListener('abort', drain));
-}
-
-function batchOfFrame(socket: WebSocket, data: Buffer, isBinary: boolean): Batch {
-  if (data.length === 0)
-    throw new RoteraError('empty_body', 'The frame is empty: a message has at least one byte here.');
-  if (socket.protocol !== BATCH_PROTOCOL) return batchOf([data]);
-  if (!isBinary) throw new RoteraError('malformed_batch', `With ${BATCH_PROTOCOL} each frame is binary.`);
-  return parseBatch(data);
 }

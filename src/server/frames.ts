@@ -1,0 +1,69 @@
+/**
+ * Frames of a WebSocket as the server sends them (RFC 6455, section 5.2), encoded by ourselves: header and payload in one
+ * buffer, so that many go out in one write, and one goes to many sockets.
+ */
+import type { Socket } from 'node:net';
+import type { WebSocket } from 'ws';
+
+const FIN_TEXT = 0x81;
+const FIN_BINARY = 0x82;
+const LENGTH_16 = 126;
+const LENGTH_64 = 127;
+
+function header(length: number, first: number): Buffer {
+  if (length < LENGTH_16) return Buffer.from([first, length]);
+  if (length < 0x1_0000) {
+    const head = Buffer.from([first, LENGTH_16, 0, 0]);
+    head.writeUInt16BE(length, 2);
+    return head;
+  }
+  const head = Buffer.alloc(10);
+  head[0] = first;
+  head[1] = LENGTH_64;
+  head.writeBigUInt64BE(BigInt(length), 2);
+  return head;
+}
+
+/** A text frame. */
+export function textFrame(text: string): Buffer {
+  const payload = Buffer.from(text);
+  return Buffer.concat([header(payload.length, FIN_TEXT), payload]);
+}
+
+/** A binary frame of these bytes, one behind the other. */
+export function binaryFrame(parts: readonly Uint8Array[]): Buffer {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  return Buffer.concat([header(length, FIN_BINARY), ...parts]);
+}
+
+/** Text frames of ASCII texts of less than 126 characters each. */
+export function shortTextFrames(texts: Iterable<string>): Buffer {
+  let frames = '';
+  for (const text of texts) frames += `\u0081${String.fromCharCode(text.length)}${text}`;
+  return Buffer.from(frames, 'latin1');
+}
+
+/**
+ * Writes encoded frames to an open socket. ws writes each of its own frames in one go, so that the two can take turns.
+ * @param wire the connection below it
+ * @returns the bytes that the system has not taken yet: 0 for a peer that keeps up
+ * @throws when the socket is not open
+ */
+export function writeFrames(socket: WebSocket, wire: Socket, frames: Buffer): number {
+  if (socket.readyState !== socket.OPEN) throw new Error('The socket is closed.');
+  wire.write(frames);
+  return wire.writableLength;
+}
+
+/** Resolves when the system has taken all that was written. @throws when the connection is closed first */
+export function drained(wire: Socket): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const end = (): void => {
+      wire.off('drain', end).off('close', end);
+      if (wire.destroyed) reject(new Error('The connection was closed.'));
+      else resolve();
+    };
+    if (wire.destroyed) end();
+    else wire.once('drain', end).once('close', end);
+  });
+}
