@@ -65,7 +65,7 @@ function conditionOf({ headers }: FastifyRequest): PushOptions['ifMatch'] {
 }
 
 export function addPushRoutes(app: FastifyInstance, context: Context): void {
-  const { queues } = context;
+  const { queues, tracing } = context;
   app.post<QueueRoute>(
     '/queues/:queue/messages',
     { config: { verb: 'push', changes: true } },
@@ -75,10 +75,12 @@ export function addPushRoutes(app: FastifyInstance, context: Context): void {
       const producer = producerOf(request);
       const ifMatch = conditionOf(request);
       const batch = batchOfBody(request.headers['content-type'], request.body);
-      const { epoch, first, next, duplicate } = await queue.push(batch, {
+      const options = {
         ...(producer === undefined ? {} : { producer }),
         ...(ifMatch === undefined ? {} : { ifMatch }),
-      });
+      };
+      const pushed = tracing?.push(request.headers, queue, batch, options) ?? queue.push(batch, options);
+      const { epoch, first, next, duplicate } = await pushed;
       setQueueHeaders(reply, queue);
       return { queue: queue.name, epoch, first, next, duplicate };
     },
@@ -96,13 +98,10 @@ export function addPushRoutes(app: FastifyInstance, context: Context): void {
     handler: async () => {
       throw new RoteraError('upgrade_required', 'Connect here with a WebSocket, or POST to …/messages.');
     },
-    wsHandler: (socket, request) =>
-      pushOverWebSocket(
-        socket,
-        queues.get((request.params as QueueRoute['Params']).queue),
-        socketClaim(request),
-        context,
-      ),
+    wsHandler: (socket, request) => {
+      const queue = queues.get((request.params as QueueRoute['Params']).queue);
+      pushOverWebSocket(socket, { queue, headers: request.headers, claim: socketClaim(request) }, context);
+    },
   });
 }
 

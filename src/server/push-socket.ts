@@ -2,6 +2,7 @@
  * Pushes over a WebSocket: each frame is a message, or with `rotera.batch.v1` a batch; for every frame, in order, one text
  * frame comes back.
  */
+import type { IncomingHttpHeaders } from 'node:http';
 import type { WebSocket } from 'ws';
 import { type Batch, batchOf, parseBatch } from '../batch.js';
 import { isRoteraError, RoteraError } from '../errors.js';
@@ -18,12 +19,20 @@ const MAX_BYTES_UNDER_WAY = 32 * 1024 * 1024;
 /** With more answers than this not yet taken by the client, the next are held back. */
 const MAX_UNREAD_BYTES = 64 * 1024;
 
+/** What a socket of pushes is for. */
+export interface SocketPush {
+  readonly queue: Queue;
+  /** Of the request that opened it. */
+  readonly headers: IncomingHttpHeaders;
+  /** Of its first frame. */
+  readonly claim: ProducerClaim | undefined;
+}
+
 /** Serves one socket. Answers go out in the order of the frames, many at once where many are ready. */
 export function pushOverWebSocket(
   socket: WebSocket,
-  queue: Queue,
-  claim: ProducerClaim | undefined,
-  { stopping, log }: Context,
+  { queue, headers, claim }: SocketPush,
+  { stopping, log, metrics, tracing }: Context,
 ): void {
   const answers: Array<Promise<string>> = [];
   let seq = claim?.seq ?? 0;
@@ -34,11 +43,15 @@ export function pushOverWebSocket(
     try {
       if (stopping.aborted) throw new RoteraError('draining', 'The server is stopping: push to it when it is back.');
       const batch = batchOfFrame(socket, data, isBinary);
-      const { first, next, duplicate } = await queue.push(batch, producer === undefined ? {} : { producer });
+      const options = producer === undefined ? {} : { producer };
+      const pushed = tracing?.push(headers, queue, batch, options) ?? queue.push(batch, options);
+      const { first, next, duplicate } = await pushed;
       return `{"first":${first},"next":${next},"duplicate":${duplicate}}`;
     } catch (error) {
       if (!isRoteraError(error)) log.error({ err: error, queue: queue.name }, 'a push failed');
-      return JSON.stringify(problemOf(isRoteraError(error) ? error : new RoteraError('internal', 'The push failed.')));
+      const known = isRoteraError(error) ? error : new RoteraError('internal', 'The push failed.');
+      metrics.refused(known.code);
+      return JSON.stringify(problemOf(known));
     } finally {
       bytes -= data.length;
     }
