@@ -10,11 +10,13 @@ import { type Config, optionNames } from './config/config.js';
 import { ensureQueues } from './config/declared-queues.js';
 import type { Environment } from './config/read-config.js';
 import { isRoteraError, messageOf, RoteraError } from './errors.js';
-import { Queues } from './queue/queues.js';
+import { Queues, type QueuesOptions } from './queue/queues.js';
 import { Access } from './server/access.js';
 import { type App, type AppOptions, buildApp } from './server/app.js';
 import { listen } from './server/listen.js';
+import { Metrics } from './server/metrics.js';
 import { isLoopback } from './server/origins.js';
+import { readable } from './server/readable-log.js';
 import { inheritedDescriptors } from './systemd/descriptors.js';
 import { ServiceManager } from './systemd/notify.js';
 import { parseTokens, type Token } from './tokens.js';
@@ -33,6 +35,8 @@ export interface ServeContext {
   readonly stdout: NodeJS.WritableStream;
   readonly stderr: NodeJS.WritableStream;
   readonly env: Environment;
+  /** Of the program, for the metrics. */
+  readonly version: string;
 }
 
 /** A server that runs. */
@@ -50,31 +54,64 @@ interface Server {
  * @param load reads the configuration, at start and at every reload
  * @throws `directory_unusable`, `in_use`, `bad_config`, `unreachable` (the address is not this machine's), `disk_full`
  */
-export async function serve(load: () => Config, { stdout, stderr, env }: ServeContext): Promise<void> {
+export async function serve(load: () => Config, context: ServeContext): Promise<void> {
+  const { stdout, env, version } = context;
   const config = load();
   const { sockets, notify } = inheritedDescriptors(env, process.pid);
   const access = new Access(readTokens(config));
-  const queues = await Queues.open(config.dir, { now: Date.now, onFailure: (error) => endAfterFailure(error, stderr) });
+  const logs = logStream(context);
+  const metrics = new Metrics(version);
+  const network = networkOptions(config);
+  let ready = false;
+  let onChange: QueuesOptions['onChange'];
+  const queues = Queues.take(config.dir, {
+    now: Date.now,
+    onCommit: metrics.committed,
+    onFailure: (error) => endAfterFailure(error, logs),
+    onChange: (change) => onChange?.(change),
+  });
+  const logger = { level: config.logLevel, stream: logs };
+  const app = await buildApp({ queues, access, metrics, logger, ...network, isReady: () => ready });
   try {
-    await ensureQueues(queues, config.queues);
-    const app = await buildApp({
-      queues,
-      access,
-      ...networkOptions(config),
-      logger: { level: config.logLevel, stream: stderr },
-    });
+    onChange = logChanges(app);
     const manager = new ServiceManager(env, process.pid, notify, (error) =>
       app.log.warn({ err: error }, 'systemd cannot be told how the service stands'),
     );
     const server: Server = { config, queues, access, app, manager };
     const stopped = untilSignal(server, load);
+    // Before the queues are open, so that those who ask are told that the server is starting.
     const address = await listen(app, { ...config, inherited: sockets });
+    await queues.rescan();
+    await ensureQueues(queues, config.queues);
+    ready = true;
     greet(stdout, address, queues);
+    app.log.info({ address, version, queues: queues.all.length }, 'the server is ready');
     manager.ready(status(queues));
     await stopped;
+    app.log.info('the server has stopped');
   } finally {
+    await app.close();
     await queues.close();
   }
+}
+
+/** Where log lines go: as JSON, or readable for a person at a terminal. */
+function logStream({ stderr, env }: ServeContext): NodeJS.WritableStream {
+  const isTerminal = 'isTTY' in stderr && stderr.isTTY === true;
+  return isTerminal ? readable(stderr, !env['NO_COLOR']) : stderr;
+}
+
+/** Logs what becomes of the files in the directory. */
+function logChanges({ log }: App): QueuesOptions['onChange'] {
+  return (change) => {
+    const { queue } = change;
+    if (change.type === 'opened') log.info({ queue }, 'a queue was opened');
+    if (change.type === 'gone') log.info({ queue, end: change.end }, 'a queue is not there any more');
+    if (change.type === 'unreadable') {
+      const { code, message } = change.reason;
+      log.warn({ queue, code, reason: message }, 'a rot file cannot be opened');
+    }
+  };
 }
 
 /** Resolves when a signal has come and the application is closed. */
@@ -156,8 +193,8 @@ function readOption(option: string, path: string): string {
  * A write has failed: LMDB's state in this process can no longer be trusted. What waits is answered, then the process ends
  * with {@link FAILED_WRITE}, to be started again by its supervisor.
  */
-function endAfterFailure(error: RoteraError, stderr: NodeJS.WritableStream): void {
-  stderr.write(
+function endAfterFailure(error: RoteraError, logs: NodeJS.WritableStream): void {
+  logs.write(
     `${JSON.stringify({ level: 60, time: Date.now(), msg: 'a write failed; the server ends', code: error.code, reason: error.message })}\n`,
   );
   // Leaving runs LMDB's own clean-up, which can block for ever: then somebody else must end it.

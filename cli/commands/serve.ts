@@ -57,7 +57,7 @@ export class ServeCommand extends BaseCommand {
     if (this.printSchema) return this.print(`${JSON.stringify(configSchema(), null, 2)}\n`);
     const { stdout, stderr, env } = this.context;
     const load = (): Config => readConfig(this, env);
-    if (!this.checkConfig) return serve(load, { stdout, stderr, env });
+    if (!this.checkConfig) return serve(load, { stdout, stderr, env, version: this.cli.binaryVersion ?? 'unknown' });
     const config = load();
     await this.print(this.json ? `${JSON.stringify(config)}\n` : 'The configuration is good.\n');
   }

@@ -38,8 +38,13 @@ export function readCursor(environment: Environment, name: string): Cursor | und
   return value === undefined ? undefined : (JSON.parse(value.toString()) as Cursor);
 }
 
+export interface NamedCursor {
+  readonly name: string;
+  readonly cursor: Cursor;
+}
+
 /** All cursors, by name. */
-export const readCursors = (environment: Environment): Array<{ name: string; cursor: Cursor }> =>
+export const readCursors = (environment: Environment): NamedCursor[] =>
   environment
     .entries('cursors')
     .map(({ key, value }) => ({ name: key.toString(), cursor: JSON.parse(value.toString()) as Cursor }));
@@ -79,6 +84,11 @@ export class CursorChanges {
       );
     }
     return this.#set(change.name, known, { ...known, position: Math.max(known.position, change.id + 1) }, now);
+  }
+
+  /** Whether there is anything to store. */
+  get any(): boolean {
+    return this.#changed.size > 0 || this.#evicted.size > 0;
   }
 
   /** What to store. */

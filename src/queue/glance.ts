@@ -1,7 +1,7 @@
 /**
  * How a queue stands, for those who watch a thousand of them: without reading a message, so that looking costs next to nothing.
  */
-import { readCursors } from './cursors.js';
+import type { NamedCursor } from './cursors.js';
 import type { Rotated } from './file-meta.js';
 import { type CursorStat, cursorStat } from './headroom.js';
 import type { Limits } from './retention.js';
@@ -46,13 +46,17 @@ export interface Look {
 }
 
 /** How each cursor stands, by name. */
-export function cursorStats(file: RotFile, { rate, now, exact }: Look): Record<string, CursorStat> {
+export function cursorStats(
+  file: RotFile,
+  cursors: readonly NamedCursor[],
+  { rate, now, exact }: Look,
+): Record<string, CursorStat> {
   const { limits, messages, state } = file;
   const { oldest, next, position: end } = state;
   const bytes = exact ? messages.bytes : messages.bytesAbout;
   const placeOf = (id: number) => (exact ? messages.placeOf(id) : messages.peek(id));
   const stats: Record<string, CursorStat> = {};
-  for (const { name, cursor } of readCursors(file.environment)) {
+  for (const { name, cursor } of cursors) {
     const { position } = cursor;
     const place = position >= oldest && position < next ? placeOf(position) : undefined;
     const bytesBehind = position >= next ? 0 : place === undefined ? bytes : end - place.position;

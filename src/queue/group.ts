@@ -82,6 +82,11 @@ export class Group {
     return this.#cursors.apply(change, this.#file.state.next, this.#now);
   }
 
+  /** Whether any cursor is made, moved or forgotten. */
+  get changesCursors(): boolean {
+    return this.#cursors.any;
+  }
+
   /** Makes it all durable, and tells those who pushed. @throws what the file's commit throws */
   async commit(): Promise<CommitReport> {
     // Monotonic: a clock that is set must not make a commit seem slow.

@@ -4,7 +4,7 @@
 import type { Batch } from '../batch.js';
 import { isRoteraError, RoteraError } from '../errors.js';
 import { Committer, type Weight } from './committer.js';
-import { type Cursor, type CursorChange, readCursor } from './cursors.js';
+import { type Cursor, type CursorChange, type NamedCursor, readCursor, readCursors } from './cursors.js';
 import type { Rotated } from './file-meta.js';
 import { cursorStats, type Glance, glanceAt } from './glance.js';
 import { type CommitReport, Group, type Pushed, type PushOptions, type Stored } from './group.js';
@@ -65,6 +65,8 @@ export class Queue {
   readonly #committer: Committer<Write, unknown>;
   readonly #waiters = new Set<Waiter>();
   readonly #rate = new PushRate();
+  /** As stored, once somebody has asked for all; forgotten when any changes. */
+  #cursors: readonly NamedCursor[] | undefined;
   #ended: QueueEnd | undefined;
 
   constructor(
@@ -200,7 +202,8 @@ export class Queue {
   /** How each cursor stands, by name. @param exact false to read no blocks: see {@link cursorStats} */
   cursors(exact = true): Record<string, CursorStat> {
     const now = this.#options.now();
-    return cursorStats(this.#file, { rate: this.#rate.at(now), now, exact });
+    this.#cursors ??= readCursors(this.#file.environment);
+    return cursorStats(this.#file, this.#cursors, { rate: this.#rate.at(now), now, exact });
   }
 
   /** How the queue stands, from memory alone. */
@@ -259,6 +262,7 @@ export class Queue {
       throw error;
     }
     this.#rate.add(report.messages, now);
+    if (group.changesCursors) this.#cursors = undefined;
     this.#options.onCommit?.(this, report);
     const { next } = this;
     for (const waiter of [...this.#waiters]) if (waiter.id < next) waiter.wake();

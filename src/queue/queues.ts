@@ -8,7 +8,7 @@ import { newBlockCache } from './block-store.js';
 import { createRotFile } from './create.js';
 import { type DirectoryLock, lockDirectory } from './directory-lock.js';
 import { markFailed, tryAgain } from './failed-mark.js';
-import { Queue, type QueueOptions } from './queue.js';
+import { Queue, type QueueEnd, type QueueOptions } from './queue.js';
 import { DEFAULT_LIMITS, type Limits } from './retention.js';
 import { RotFile } from './rot-file.js';
 
@@ -50,9 +50,17 @@ export interface Unreadable {
 const fingerprint = ({ ino, size, mtimeMs }: { ino: number; size: number; mtimeMs: number }): string =>
   `${ino}/${size}/${mtimeMs}`;
 
+/** What became of a file in the directory. */
+export type QueuesChange =
+  | { readonly type: 'opened'; readonly queue: string }
+  | { readonly type: 'gone'; readonly queue: string; readonly end: QueueEnd }
+  | ({ readonly type: 'unreadable' } & Unreadable);
+
 export interface QueuesOptions extends Pick<QueueOptions, 'now' | 'onCommit'> {
   /** Called once when a write failed: the process should answer what waits and end. The queue is marked for the next start. */
   readonly onFailure?: (error: RoteraError, queue: string) => void;
+  /** Told of every queue that is opened, of every one that is not served any more, and of files that cannot be opened. */
+  readonly onChange?: (change: QueuesChange) => void;
   /** How often the directory is looked at; 0 for never. ms. */
   readonly pollMs?: number;
 }
@@ -76,12 +84,18 @@ export class Queues {
     if (pollMs > 0) this.#poll = setInterval(() => void this.rescan(), pollMs).unref();
   }
 
+  /** Opens every rot file of a directory. A file that cannot be opened is listed with its reason. @throws as {@link take} */
+  static async open(directory: string, options: QueuesOptions): Promise<Queues> {
+    const queues = Queues.take(directory, options);
+    await queues.rescan();
+    return queues;
+  }
+
   /**
-   * Opens every rot file of a directory, and keeps the directory to this process until `close()`. A file that cannot be
-   * opened is listed with its reason; the others are served.
+   * Takes a directory for this process until `close()`. No file is open yet: `rescan()` opens them.
    * @throws `directory_unusable` when the directory is missing or not writable; `in_use` when another server has it
    */
-  static async open(directory: string, options: QueuesOptions): Promise<Queues> {
+  static take(directory: string, options: QueuesOptions): Queues {
     try {
       if (!statSync(directory).isDirectory()) throw new Error('not a directory');
       accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
@@ -89,9 +103,7 @@ export class Queues {
       const text = `The directory ${directory} cannot be used: ${messageOf(cause)}. Make it (mkdir -p), or choose another with --dir.`;
       throw new RoteraError('directory_unusable', text, {}, { cause });
     }
-    const queues = new Queues(directory, options, lockDirectory(directory));
-    await queues.rescan();
-    return queues;
+    return new Queues(directory, options, lockDirectory(directory));
   }
 
   /** All open queues, sorted by name. */
@@ -188,7 +200,9 @@ export class Queues {
 
   async #drop(queue: Queue): Promise<void> {
     this.#open.delete(queue.name);
-    await queue.close(existsSync(this.#path(queue.name)) ? 'recreated' : 'removed');
+    const end = existsSync(this.#path(queue.name)) ? 'recreated' : 'removed';
+    this.options.onChange?.({ type: 'gone', queue: queue.name, end });
+    await queue.close(end);
   }
 
   async #make(name: string, limits: Limits): Promise<void> {
@@ -208,11 +222,13 @@ export class Queues {
         name,
         new Queue(name, file, { ...this.options, onFailure: (_, error) => this.#failed(name, error) }),
       );
+      this.options.onChange?.({ type: 'opened', queue: name });
     } catch (error) {
       const reason = isRoteraError(error)
         ? error
         : new RoteraError('queue_unreadable', messageOf(error), {}, { cause: error });
       this.#unreadable.set(name, { queue: name, reason, fingerprint: fingerprint(stat) });
+      this.options.onChange?.({ type: 'unreadable', queue: name, reason });
     }
   }
 

@@ -4,6 +4,7 @@
 import type { Block } from './block.js';
 import type { BlockStore, Place } from './block-store.js';
 import type { FileState } from './file-meta.js';
+import type { Mark } from './retention.js';
 
 /** Shows durable messages only: it is moved on after each flush. */
 export class StoredMessages {
@@ -58,7 +59,7 @@ export class StoredMessages {
   get bytesAbout(): number {
     const { oldest, next, position } = this.#state;
     if (oldest === next) return 0;
-    const [mark, after = { first: next, position }] = this.#store.walk(oldest);
+    const [mark, after = { first: next, position }] = this.#oldestMarks();
     if (mark === undefined) return 0;
     const share = (oldest - mark.first) / (after.first - mark.first);
     return Math.round(position - mark.position - share * (after.position - mark.position));
@@ -121,6 +122,12 @@ export class StoredMessages {
       }
     }
     return this.#tail;
+  }
+
+  /** Start of the block that holds `oldest`, and of the one behind it, if there is one. */
+  #oldestMarks(): Iterable<Mark> {
+    const { oldest } = this.#state;
+    return this.#tail !== undefined && this.#tail.first <= oldest ? [this.#tail] : this.#store.walk(oldest);
   }
 
   /** The first intact message at or behind `id`, and its commit time; Infinity when there is none. */

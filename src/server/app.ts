@@ -18,6 +18,7 @@ import type { Context } from './context.js';
 import { addGuards } from './guards.js';
 import { LIMITS, type ServerLimits } from './limits.js';
 import { Malformed } from './malformed.js';
+import { Metrics } from './metrics.js';
 import { addOpsRoutes } from './ops-routes.js';
 import { Origins } from './origins.js';
 import { NO_SNIFF, sendProblem, toRoteraError } from './problems.js';
@@ -25,10 +26,12 @@ import { addPushRoutes } from './push-routes.js';
 import { addQueueRoutes } from './queue-routes.js';
 import { addReadRoutes } from './read-routes.js';
 import { addRefusals } from './refusals.js';
+import { logRequests, requestIds } from './requests.js';
 import { chooseProtocol, keepAlive } from './sockets.js';
 import { stopGracefully } from './stop.js';
 import { addTailRoutes } from './tail-routes.js';
 import { Tails } from './tails.js';
+import { Tracing } from './tracing.js';
 import { Windows } from './window.js';
 
 /** RFC 9110, section 8.3.1, as far as fastify would refuse anything else. */
@@ -43,8 +46,12 @@ export interface AppOptions {
   readonly queues: Queues;
   /** ms since the epoch. */
   readonly now?: () => number;
+  /** Whether all queues are open; until then what needs one is refused with `starting`. Without it, they are. */
+  readonly isReady?: () => boolean;
   /** As pino takes it; false for no log. */
   readonly logger?: FastifyServerOptions['logger'];
+  /** Where is counted what happens; the same that the queues report their commits to. */
+  readonly metrics?: Metrics;
   /** Who may do what; without it, everyone who can connect may do all. */
   readonly access?: Access;
   /** Whether it will listen on loopback only: then the Host must be a loopback name. */
@@ -63,9 +70,11 @@ export interface AppOptions {
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { queues, now = Date.now, tls } = options;
   const limits = { ...LIMITS, ...options.limits };
-  const malformed = new Malformed(limits.maxHeaderBytes);
+  const metrics = options.metrics ?? new Metrics();
+  const malformed = new Malformed(limits.maxHeaderBytes, metrics);
   const app = fastify({
     logger: options.logger ?? false,
+    genReqId: requestIds(),
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: limits.maxPushBytes,
     connectionTimeout: limits.idleMs,
@@ -79,7 +88,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     return503OnClosing: false,
     clientErrorHandler: malformed.refuse,
     frameworkErrors: (error: FastifyError, _request: FastifyRequest, reply: FastifyReply) =>
-      refuseUnrouted(error, reply, limits),
+      refuseUnrouted(error, reply, limits, metrics),
     [tls === undefined ? 'http' : 'https']: {
       ...tls,
       headersTimeout: limits.headersMs,
@@ -91,11 +100,15 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     },
   } as unknown as FastifyServerOptions) as unknown as FastifyInstance;
   malformed.watch(app.server);
+  logRequests(app);
   app.server.maxConnections = limits.maxConnections;
+  app.server.on('drop', () => metrics.dropped('too_many'));
   const stopping = stopGracefully(app);
   const context: Context = {
     queues,
-    tails: new Tails(limits),
+    tails: new Tails(limits, metrics),
+    metrics,
+    tracing: Tracing.start(),
     access: options.access ?? new Access(),
     origins: new Origins({
       loopback: options.loopback ?? true,
@@ -104,13 +117,14 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     }),
     windows: new Windows(),
     limits,
+    isReady: options.isReady ?? (() => true),
     stopping,
     log: app.log,
     now,
   };
   addBodies(app);
   addRefusals(app, context);
-  await addSockets(app, limits);
+  await addSockets(app, context);
   await addGuards(app, context);
   for (const add of [addQueueRoutes, addPushRoutes, addReadRoutes, addTailRoutes, addOpsRoutes]) add(app, context);
   return app;
@@ -129,9 +143,9 @@ function addBodies(app: FastifyInstance): void {
   });
 }
 
-async function addSockets(app: FastifyInstance, { maxPushBytes, heartbeatMs }: ServerLimits): Promise<void> {
+async function addSockets(app: FastifyInstance, { limits, metrics }: Context): Promise<void> {
   const options = {
-    maxPayload: maxPushBytes,
+    maxPayload: limits.maxPushBytes,
     perMessageDeflate: false,
     handleProtocols: chooseProtocol,
     closeTimeout: CLOSE_MS,
@@ -143,12 +157,17 @@ async function addSockets(app: FastifyInstance, { maxPushBytes, heartbeatMs }: S
     // What a peer did wrong: ws has told it in a close frame, and ends the connection.
     errorHandler: (error) => app.log.debug({ err: error }, 'a socket failed'),
   });
-  app.addHook('onClose', keepAlive(app.websocketServer, heartbeatMs));
+  app.addHook(
+    'onClose',
+    keepAlive(app.websocketServer, limits.heartbeatMs, () => metrics.dropped('silent')),
+  );
 }
 
 /** What the router refuses before any hook or handler of ours is called: an URL that is none. */
-function refuseUnrouted(error: FastifyError, reply: FastifyReply, { maxPushBytes }: ServerLimits): void {
-  sendProblem(reply.header(...NO_SNIFF).header('connection', 'close'), toRoteraError(error, maxPushBytes));
+function refuseUnrouted(error: FastifyError, reply: FastifyReply, limits: ServerLimits, metrics: Metrics): void {
+  const known = toRoteraError(error, limits.maxPushBytes);
+  metrics.refused(known.code);
+  sendProblem(reply.header(...NO_SNIFF).header('connection', 'close'), known);
   // After an upgrade Node leaves the connection to us.
   const { socket } = reply.request.raw;
   if (socket instanceof Socket) reply.raw.once('finish', () => socket.end());

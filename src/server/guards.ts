@@ -13,11 +13,13 @@ import { checkHandshake } from './sockets.js';
 /** How long a browser may remember the answer to a preflight. */
 const PREFLIGHT_SECONDS = 3600;
 
-export async function addGuards(app: FastifyInstance, { access, origins, limits }: Context): Promise<void> {
+export async function addGuards(app: FastifyInstance, { access, origins, limits, isReady }: Context): Promise<void> {
   app.decorateRequest('token', undefined);
-  app.addHook('onRequest', async ({ raw }) => {
+  app.addHook('onRequest', async ({ raw, routeOptions }) => {
     checkUrl(raw.url ?? '', limits.maxUrlBytes);
     origins.checkHost(raw.rawHeaders);
+    if (!isReady() && routeOptions.config.open !== true)
+      throw new RoteraError('starting', 'The server is opening its queues. Try again in a moment.');
   });
   // Before anything that refuses, so that a page of an allowed origin can read why.
   if (origins.options.corsOrigins.length > 0) await addCors(app, origins);

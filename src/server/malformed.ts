@@ -6,6 +6,7 @@ import { type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { RoteraError } from '../errors.js';
 import { PROBLEM_TYPE, problemOf } from '../protocol/problem.js';
+import type { Metrics } from './metrics.js';
 import { NO_SNIFF } from './problems.js';
 
 /** A client that still sends is listened to for so long, since a reset would take the answer from it. */
@@ -22,7 +23,10 @@ interface ParseError extends Error {
 export class Malformed {
   readonly #unanswered = new WeakMap<Socket, Set<ServerResponse>>();
 
-  constructor(readonly maxHeaderBytes: number) {}
+  constructor(
+    readonly maxHeaderBytes: number,
+    readonly metrics: Metrics,
+  ) {}
 
   /** Keeps account of the answers that each connection still waits for. */
   watch(server: Server): void {
@@ -39,7 +43,9 @@ export class Malformed {
       socket.destroy();
       return;
     }
-    const problem = problemOf(this.#explain(error));
+    const known = this.#explain(error);
+    this.metrics.refused(known.code);
+    const problem = problemOf(known);
     const body = JSON.stringify(problem);
     const head = [
       `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,

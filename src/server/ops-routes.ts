@@ -1,19 +1,38 @@
 /**
- * For those who operate the server; not part of the API proper: `/healthz`, `/readyz`.
+ * For those who operate the server; not part of the API proper: `/healthz`, `/readyz`, `/metrics`.
  */
+import { promisify } from 'node:util';
 import type { FastifyInstance } from 'fastify';
 import type { Context } from './context.js';
+import { METRICS_TYPE } from './metrics.js';
 
-export function addOpsRoutes(app: FastifyInstance, { queues, stopping }: Context): void {
+/** Answered to everyone, and while the server starts and stops, too. */
+const HEALTH = { config: { open: true, always: true }, exposeHeadRoute: true };
+
+export function addOpsRoutes(app: FastifyInstance, context: Context): void {
+  const { queues, stopping, tails, metrics } = context;
   // Alive: answered by the event loop alone, whatever the disks do.
-  app.get('/healthz', { config: { open: true } }, async () => ({ status: 'ok' }));
+  app.get('/healthz', HEALTH, async () => ({ status: 'ok' }));
 
-  // Ready: 503 while stopping, or while a queue takes no writes; names it.
-  app.get('/readyz', { config: { open: true } }, async (_request, reply) => {
-    const faulty = queues.all.filter((queue) => queue.state !== 'ok').map(({ name }) => name);
+  // Ready: 503 while starting or stopping, or while a queue takes no writes; names it.
+  app.get('/readyz', HEALTH, async (_request, reply) => {
+    const readOnly = queues.all.filter(({ state }) => state !== 'ok').map(({ name }) => name);
     const unreadable = queues.unreadable.map(({ queue }) => queue);
-    const status = stopping.aborted ? 'draining' : faulty.length > 0 ? 'read_only' : 'ok';
+    const status = stopping.aborted
+      ? 'draining'
+      : !context.isReady()
+        ? 'starting'
+        : readOnly.length > 0
+          ? 'read_only'
+          : 'ok';
     if (status !== 'ok') reply.code(503);
-    return { status, readOnly: faulty, unreadable };
+    return { status, readOnly, unreadable };
+  });
+
+  // What all queues together say is for those who may stat all of them.
+  app.get('/metrics', { config: { verb: 'stat' } }, async (_request, reply) => {
+    const connections = promisify(app.server.getConnections.bind(app.server));
+    const text = await metrics.scrape({ queues, tails, connections });
+    return reply.type(METRICS_TYPE).header('cache-control', 'no-store').send(text);
   });
 }

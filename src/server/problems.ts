@@ -4,6 +4,7 @@
 import type { FastifyError, FastifyReply } from 'fastify';
 import { isRoteraError, RoteraError } from '../errors.js';
 import { PROBLEM_TYPE, problemOf } from '../protocol/problem.js';
+import { REQUEST_ID_HEADER } from './requests.js';
 
 /** On every answer: a browser must not guess that a message is a script. */
 export const NO_SNIFF = ['x-content-type-options', 'nosniff'] as const;
@@ -36,6 +37,7 @@ export function sendProblem(reply: FastifyReply, error: RoteraError): void {
   if (problem.retryable) reply.header('retry-after', RETRY_AFTER_SECONDS);
   if (expectedSeq !== undefined) reply.header('producer-expected-seq', expectedSeq);
   if (producerEpoch !== undefined) reply.header('producer-epoch', producerEpoch);
+  reply.header(REQUEST_ID_HEADER, reply.request.id);
   if (error.code === 'unauthorized') reply.header('www-authenticate', 'Bearer');
   if (error.code === 'upgrade_required') reply.headers(UPGRADE_HEADERS);
   void reply.code(problem.status).type(PROBLEM_TYPE).send(JSON.stringify(problem));

@@ -85,7 +85,7 @@ function checkLimit(limit: number | undefined, type: ReadType): number {
 }
 
 export function addReadRoutes(app: FastifyInstance, context: Context): void {
-  const { queues, stopping, origins } = context;
+  const { queues, stopping, origins, metrics, tracing } = context;
   app.get<QueueRoute>(
     '/queues/:queue/messages',
     { config: { verb: 'read' }, exposeHeadRoute: false },
@@ -100,11 +100,14 @@ export function addReadRoutes(app: FastifyInstance, context: Context): void {
       const from = await startOf(queue, parameters, context);
       const options = { from, ...(to === undefined ? {} : { to }), limit, maxBytes };
       const signal = (): AbortSignal => AbortSignal.any([stopping, goneSignal(reply)]);
-      const result = await readOrWait(queue, options, parameters, signal);
+      const read = (): Promise<ReadResult> => readOrWait(queue, options, parameters, signal);
+      const result = await (tracing?.read(request.headers, queue, read) ?? read());
       if (result.gap !== null) {
         await countMissed(queue, cursor, result.gap);
         if (gap === 'fail') throw gapError(result.gap);
+        metrics.gapTold(queue, result.gap.reason);
       }
+      metrics.delivered(queue, result);
       return sendResult(setQueueHeaders(reply, queue), queue, result, type);
     },
   );
@@ -119,7 +122,8 @@ export function addReadRoutes(app: FastifyInstance, context: Context): void {
       checkEpoch(queue, epoch);
       if (id >= queue.next)
         throw new RoteraError('not_yet', `Message ${id} is not there yet: the next one will be ${queue.next}.`);
-      const { gap, slices } = queue.read({ from: id, to: id + 1, limit: 1, maxBytes: 1 });
+      const result = queue.read({ from: id, to: id + 1, limit: 1, maxBytes: 1 });
+      const { gap, slices } = result;
       const slice = slices[0];
       if (slice === undefined) throw gapError(gap ?? gapOf(id, id + 1, 'damaged'));
       const tag = `"${queue.epoch}:${id}"`;
@@ -130,6 +134,7 @@ export function addReadRoutes(app: FastifyInstance, context: Context): void {
         'cache-control': epoch === undefined ? 'private, no-cache' : `private, max-age=${FOREVER_SECONDS}, immutable`,
       });
       if (namesTag(request.headers['if-none-match'], tag)) return reply.code(304).send();
+      metrics.delivered(queue, result);
       const body = slice.records.subarray(RECORD_HEADER_BYTES, skipRecords(slice.records, 0, 1));
       return reply.type('application/octet-stream').send(body);
     },

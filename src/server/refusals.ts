@@ -1,13 +1,17 @@
 /**
  * What the application does with errors, and with requests that no route is for.
  */
-import type { FastifyError, FastifyInstance } from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
 import { RoteraError } from '../errors.js';
 import { setQueueHeaders } from './answers.js';
 import type { Context } from './context.js';
 import { sendProblem, toRoteraError } from './problems.js';
 
-export function addRefusals(app: FastifyInstance, { queues, limits }: Context): void {
+export function addRefusals(app: FastifyInstance, { queues, limits, metrics }: Context): void {
+  const refuse = (reply: FastifyReply, error: RoteraError): void => {
+    metrics.refused(error.code);
+    sendProblem(reply, error);
+  };
   const routes = collectRoutes(app);
   app.setErrorHandler((error: FastifyError, request, reply) => {
     // A client that went away while it sent its body: nobody is left to be told.
@@ -22,17 +26,17 @@ export function addRefusals(app: FastifyInstance, { queues, limits }: Context): 
     // Not to those who may not know of it.
     const mayKnow = known.code !== 'unauthorized' && known.code !== 'forbidden';
     if (subject !== undefined && mayKnow) setQueueHeaders(reply, subject);
-    sendProblem(reply, known);
+    refuse(reply, known);
   });
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?')[0] as string;
     const allow = routes.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method);
     if (allow.length === 0) {
-      sendProblem(reply, new RoteraError('not_found', 'There is nothing here: the API is below /queues.'));
+      refuse(reply, new RoteraError('not_found', 'There is nothing here: the API is below /queues.'));
       return;
     }
     const text = `${request.method} is not allowed here; allowed: ${allow.join(', ')}.`;
-    sendProblem(reply.header('allow', allow.join(', ')), new RoteraError('method_not_allowed', text));
+    refuse(reply.header('allow', allow.join(', ')), new RoteraError('method_not_allowed', text));
   });
 }
 

@@ -66,8 +66,11 @@ function bad(parameter: string, accepted: string): RoteraError {
   return new RoteraError('bad_parameter', `${parameter}: accepted: ${accepted}.`, { parameter, accepted });
 }
 
-/** Pings every socket now and then, and cuts those that are silent. Answers how to stop. @param everyMs between two pings */
-export function keepAlive(server: WebSocketServer, everyMs: number): () => void {
+/**
+ * Pings every socket now and then, and cuts those that are silent. Answers how to stop. @param everyMs between two pings
+ * @param onCut called for each that is cut
+ */
+export function keepAlive(server: WebSocketServer, everyMs: number, onCut: () => void): () => void {
   server.on('connection', (socket) => {
     heard(socket);
     socket.on('pong', () => heard(socket)).on('message', () => heard(socket));
@@ -76,8 +79,10 @@ export function keepAlive(server: WebSocketServer, everyMs: number): () => void 
     for (const socket of server.clients) {
       const pings = silent.get(socket) ?? 0;
       // One that we do not listen to ourselves at the moment cannot be heard.
-      if (pings >= SILENT_PINGS && !socket.isPaused) socket.terminate();
-      else {
+      if (pings >= SILENT_PINGS && !socket.isPaused) {
+        socket.terminate();
+        onCut();
+      } else {
         silent.set(socket, pings + 1);
         socket.ping();
       }

@@ -38,8 +38,9 @@ export function stopGracefully(app: FastifyInstance): AbortSignal {
     silent.cut();
     setTimeout(() => cutConnections(app), GRACE_MS).unref();
   });
-  app.addHook('onRequest', async () => {
-    if (stop.signal.aborted) throw new RoteraError('draining', 'The server is stopping. Try again in a moment.');
+  app.addHook('onRequest', async ({ routeOptions }) => {
+    if (stop.signal.aborted && routeOptions.config.always !== true)
+      throw new RoteraError('draining', 'The server is stopping. Try again in a moment.');
   });
   app.addHook('onSend', async (_request, reply) => {
     // A connection that outlived its last answer would keep the server alive.

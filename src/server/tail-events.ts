@@ -54,6 +54,7 @@ export async function tailOverEvents(response: ServerResponse, plan: TailPlan, c
     // The end of the queue ends the stream: when the client comes back, it is told by a status.
     if (isRoteraError(error, 'draining')) response.write(DRAINING);
     else if (!isRoteraError(error)) {
+      if (!gone.signal.aborted) context.metrics.dropped('stalled');
       if (!gone.signal.aborted) context.log.warn({ err: error, queue: queue.name }, 'a tail was cut');
       response.destroy();
     }

@@ -77,11 +77,13 @@ async function openTail(request: FastifyRequest<QueueRoute>, context: Context): 
   if (cursor !== undefined) origins.checkOrigin(request.headers);
   const { wanted, resumed } = startOf(request, queue, parameters, now());
   const failOnGap = gap === 'fail';
-  const leave = tails.add(queue, request.token?.name);
+  const tail = tails.add(queue, request.token?.name);
+  const { leave } = tail;
   try {
-    if (cursor === undefined) return { plan: { queue, failOnGap, from: wanted ?? queue.next, ...resumed }, leave };
+    if (cursor === undefined)
+      return { plan: { queue, tail, failOnGap, from: wanted ?? queue.next, ...resumed }, leave };
     const { position } = await openCursor(queue, cursor, wanted, move);
-    const start = { queue, failOnGap, cursor, from: position, ...resumed };
+    const start = { queue, tail, failOnGap, cursor, from: position, ...resumed };
     if (!request.ws) return { plan: start, leave };
     const { window, close } = windows.open(queue, cursor, start.from, size);
     const leaveBoth = (): void => {

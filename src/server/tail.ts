@@ -7,6 +7,7 @@
 import { RoteraError } from '../errors.js';
 import type { Queue } from '../queue/queue.js';
 import { type Gap, gapOf, type ReadResult } from '../queue/read.js';
+import type { OpenTail } from './tails.js';
 import type { Window } from './window.js';
 
 /** Most messages and payload bytes of one piece: bounds what a slow socket holds. */
@@ -21,6 +22,8 @@ export type TailEvent =
 /** What a tail follows, checked before it is opened. */
 export interface TailPlan {
   readonly queue: Queue;
+  /** Where it is counted, and who wants to know how it goes. */
+  readonly tail: OpenTail;
   readonly from: number;
   /** Told first: the queue was made anew since the consumer was here last. */
   readonly recreated?: Gap;
@@ -36,10 +39,10 @@ export interface TailPlan {
  * @throws `queue_not_found`, `epoch_changed` when the file is removed or replaced; what {@link gapError} makes, with `failOnGap`
  */
 export async function* follow(plan: TailPlan, signal: AbortSignal): AsyncGenerator<TailEvent> {
-  const { queue, window } = plan;
+  const { queue, tail, window } = plan;
   if (plan.recreated !== undefined) {
     if (plan.failOnGap) throw gapError(plan.recreated);
-    yield { type: 'gap', gap: plan.recreated };
+    yield* giveGap(tail, plan.recreated);
   }
   let place = plan.from;
   let told: number | undefined;
@@ -51,8 +54,15 @@ export async function* follow(plan: TailPlan, signal: AbortSignal): AsyncGenerat
       continue;
     }
     const result = queue.read({ from: place, limit: Math.min(PIECE_MESSAGES, room), maxBytes: PIECE_BYTES });
-    if (result.gap !== null) yield await tellGap(plan, result.gap);
-    if (result.count > 0) yield { type: 'messages', result };
+    if (result.gap !== null) {
+      await passGap(plan, result.gap);
+      yield* giveGap(tail, result.gap);
+    }
+    if (result.count > 0) {
+      tail.give();
+      yield { type: 'messages', result };
+      tail.gave(result);
+    }
     place = result.next;
     if (place < queue.next) continue;
     if (told !== place) yield { type: 'up-to-date', next: place };
@@ -61,11 +71,17 @@ export async function* follow(plan: TailPlan, signal: AbortSignal): AsyncGenerat
   }
 }
 
-async function tellGap({ queue, cursor, window, failOnGap }: TailPlan, gap: Gap): Promise<TailEvent> {
+/** Goes on behind a gap. @throws with `failOnGap` */
+async function passGap({ queue, cursor, window, failOnGap }: TailPlan, gap: Gap): Promise<void> {
   await countMissed(queue, cursor, gap);
   if (failOnGap) throw gapError(gap);
   window?.advance(gap.to);
-  return { type: 'gap', gap };
+}
+
+function* giveGap(tail: OpenTail, gap: Gap): Generator<TailEvent> {
+  tail.give();
+  yield { type: 'gap', gap };
+  tail.gaveGap(gap);
 }
 
 /** Adds a gap, which the consumer is being told, to what its cursor has missed. */

@@ -4,27 +4,80 @@
 import { LRUCache } from 'lru-cache';
 import { RoteraError } from '../errors.js';
 import type { Queue } from '../queue/queue.js';
-import type { ReadResult } from '../queue/read.js';
+import type { Gap, ReadResult } from '../queue/read.js';
 import type { ServerLimits } from './limits.js';
+import type { Metrics } from './metrics.js';
 
 /** Encoded pieces kept: those that tails of one queue share when they follow live, or come back together after a restart. */
 const KEPT_BYTES = 32 * 1024 * 1024;
 /** What a piece costs beyond its bytes. */
 const PIECE_OVERHEAD_BYTES = 256;
 
+/** A tail whose client has not taken a piece for so long is slow. */
+const SLOW_MS = 1000;
+
 type Piece = readonly Buffer[];
 
 const sizeOf = (piece: Piece): number => piece.reduce((sum, { length }) => sum + length, PIECE_OVERHEAD_BYTES);
 
+/** One open tail, as far as others want to know of it. */
+export class OpenTail {
+  /** Since when the client is taking the last piece, on the monotonic clock; undefined when it has taken it. ms. */
+  #givingSince: number | undefined;
+
+  constructor(
+    readonly queue: Queue,
+    readonly metrics: Metrics,
+    /** To be called when it ends; again is no harm. */
+    readonly leave: () => void,
+  ) {}
+
+  /** The client is given something. */
+  give(): void {
+    this.#givingSince = performance.now();
+  }
+
+  /** The client has taken a piece. */
+  gave(result: ReadResult): void {
+    this.#givingSince = undefined;
+    this.metrics.delivered(this.queue, result);
+  }
+
+  /** The client was told a gap. */
+  gaveGap({ reason }: Gap): void {
+    this.#givingSince = undefined;
+    this.metrics.gapTold(this.queue, reason);
+  }
+
+  isSlow(now: number): boolean {
+    return this.#givingSince !== undefined && now - this.#givingSince >= SLOW_MS;
+  }
+}
+
 export class Tails {
+  readonly #metrics: Metrics;
   readonly #limits: Pick<ServerLimits, 'maxTails' | 'maxTailsPerToken'>;
   readonly #byQueue = new WeakMap<Queue, number>();
   readonly #byToken = new Map<string, number>();
   readonly #pieces = new LRUCache<string, Piece>({ maxSize: KEPT_BYTES, sizeCalculation: sizeOf });
-  #open = 0;
+  readonly #open = new Set<OpenTail>();
 
-  constructor(limits: Pick<ServerLimits, 'maxTails' | 'maxTailsPerToken'>) {
+  constructor(limits: Pick<ServerLimits, 'maxTails' | 'maxTailsPerToken'>, metrics: Metrics) {
     this.#limits = limits;
+    this.#metrics = metrics;
+  }
+
+  /** Tails open. */
+  get open(): number {
+    return this.#open.size;
+  }
+
+  /** How many tails of each queue are slow, where any is. */
+  slow(): Map<Queue, number> {
+    const slow = new Map<Queue, number>();
+    const now = performance.now();
+    for (const tail of this.#open) if (tail.isSlow(now)) slow.set(tail.queue, (slow.get(tail.queue) ?? 0) + 1);
+    return slow;
   }
 
   /** Tails open on a queue. */
@@ -32,11 +85,11 @@ export class Tails {
     return this.#byQueue.get(queue) ?? 0;
   }
 
-  /** Counts one more until the answer is called. @param token its name, if any @throws `too_many_tails` */
-  add(queue: Queue, token: string | undefined): () => void {
+  /** Counts one more until it leaves. @param token its name, if any @throws `too_many_tails` */
+  add(queue: Queue, token: string | undefined): OpenTail {
     const { maxTails, maxTailsPerToken } = this.#limits;
     const ofToken = token === undefined ? 0 : (this.#byToken.get(token) ?? 0);
-    if (this.#open >= maxTails)
+    if (this.#open.size >= maxTails)
       throw new RoteraError('too_many_tails', `${maxTails} tails are open, the most of this server.`);
     if (ofToken >= maxTailsPerToken) {
       throw new RoteraError(
@@ -44,12 +97,12 @@ export class Tails {
         `${maxTailsPerToken} tails are open with this token, the most it may have.`,
       );
     }
+    const tail = new OpenTail(queue, this.#metrics, () => {
+      if (this.#open.delete(tail)) this.#change(queue, token, -1);
+    });
+    this.#open.add(tail);
     this.#change(queue, token, 1);
-    let counted = true;
-    return () => {
-      if (counted) this.#change(queue, token, -1);
-      counted = false;
-    };
+    return tail;
   }
 
   /** Encodes a piece once for all tails that deliver it in the same form. @param encode must depend on nothing else */
@@ -63,7 +116,6 @@ export class Tails {
   }
 
   #change(queue: Queue, token: string | undefined, by: number): void {
-    this.#open += by;
     this.#byQueue.set(queue, this.count(queue) + by);
     if (token === undefined) return;
     const ofToken = (this.#byToken.get(token) ?? 0) + by;

@@ -34,6 +34,8 @@ const WORDS = ['src/errors.ts', 'src/batch.ts', 'src/from.ts'];
 const OWNERS: Readonly<Record<string, RegExp>> = {
   lmdb: /^src\/queue\/environment\.ts$/,
   fastify: /^src\/server\//,
+  '@opentelemetry/api': /^src\/server\//,
+  'prom-client': /^src\/server\//,
   '@fastify/cors': /^src\/server\//,
   '@fastify/websocket': /^src\/server\//,
   clipanion: /^cli\//,
