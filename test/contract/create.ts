@@ -36,7 +36,7 @@ export const create: Suite = (t, start) => {
     for (const name of ['a', '55', 'a.b-c_d', 'A'.repeat(128)]) {
       t.equal((await send(put('{"maxBytes":1000,"reserve":false}', `/queues/${name}`))).status, 201, name);
     }
-    for (const name of ['-a', '_a', '.a', 'a%2Fb', 'a%00', 'a%20b', '%C3%A4', 'A'.repeat(129), '%2e%2e'])
+    for (const name of ['-a', '_a', '.a', 'a%2Fb', 'a%00', 'a%20b', '%C3%A4', 'A'.repeat(129)])
       isProblem(t, await send(put('', `/queues/${name}`)), 400, 'bad_name');
   });
 

@@ -1,6 +1,6 @@
 import { isProblem, type Response } from '../support/server.js';
 import type { Wire } from '../support/wire.js';
-import { makeQueue, push, read, type Suite } from './words.js';
+import { Clock, makeQueue, push, read, type Suite } from './words.js';
 
 const producer = (id: string, epoch: number | string, seq: number | string): Record<string, string> => ({
   'producer-id': id,
@@ -102,12 +102,14 @@ export const producers: Suite = (t, start) => {
   });
 
   t.test('of too many producers the one unused longest gives way', async (t) => {
-    const wire = await start(t);
+    const clock = new Clock();
+    const wire = await start(t, { now: clock.now });
     // A small file remembers fewer of them: one eighth of its room, 1 KiB each.
     const { file } = (await makeQueue(wire, { maxBytes: 1000 })).stat();
     const most = Math.floor(file.limit / 8 / 1024);
-    for (let i = 0; i < most; i++) await pushAs(wire, 'a', `p${i}`, 0, 0);
-    t.match((await pushAs(wire, 'a', 'p0', 0, 0)).json, { duplicate: true }, 'as many as there is room for');
+    await Promise.all(Array.from({ length: most }, (_, i) => pushAs(wire, 'a', `p${i}`, 0, 0)));
+    t.match((await pushAs(wire, 'a', 'p1', 0, 0)).json, { duplicate: true }, 'as many as there is room for');
+    clock.advance(1000);
     await pushAs(wire, 'b', 'p0', 0, 1);
     await pushAs(wire, 'a', 'one-more', 0, 0);
     t.match((await pushAs(wire, 'a', 'p1', 0, 0)).json, { duplicate: false }, 'forgotten');

@@ -1,8 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { RoteraError } from '../../src/errors.js';
+import { type ErrorCode, RoteraError } from '../../src/errors.js';
 import { isProblem } from '../support/server.js';
 import { BATCH, makeQueue, NDJSON, push, read, recordsOf, type Suite } from './words.js';
+
+const refuse = (code: ErrorCode, text: string) => (): Promise<never> => Promise.reject(new RoteraError(code, text));
 
 export const pushes: Suite = (t, start) => {
   t.test('the answer says where the push stands, and so do the headers', async (t) => {
@@ -77,8 +79,10 @@ export const pushes: Suite = (t, start) => {
     const wire = await start(t);
     const queue = await makeQueue(wire);
     await push(wire, 'kept');
-    queue.push = () => Promise.reject(new RoteraError('queue_read_only', 'The disk broke.'));
-    isProblem(t, await push(wire, 'a'), 503, 'queue_read_only', { detail: 'The disk broke.' });
+    queue.push = refuse('queue_read_only', 'The disk broke.');
+    const answer = await push(wire, 'a');
+    isProblem(t, answer, 503, 'queue_read_only');
+    t.equal(answer.json['detail'], 'The disk broke.');
     t.equal((await read(wire)).json['next'], 1);
   });
 
@@ -100,7 +104,7 @@ export const pushes: Suite = (t, start) => {
     t.test(`${code} is told with when to try again`, async (t) => {
       const wire = await start(t);
       const queue = await makeQueue(wire);
-      queue.push = () => Promise.reject(new RoteraError(code, 'made up'));
+      queue.push = refuse(code, 'made up');
       const answer = await push(wire, 'a');
       isProblem(t, answer, status, code);
       t.equal(answer.headers['retry-after'], '1');

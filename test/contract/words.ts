@@ -1,9 +1,12 @@
 /**
  * Short words for what the cases of the contract do again and again.
  */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Test } from 'tap';
 import { batchOf } from '../../src/batch.js';
 import type { Queue } from '../../src/queue/queue.js';
+import { Queues } from '../../src/queue/queues.js';
 import type { Limits } from '../../src/queue/retention.js';
 import { SMALL } from '../support/queues.js';
 import type { Response } from '../support/server.js';
@@ -57,4 +60,19 @@ export class Clock {
   advance(ms: number): void {
     this.ms += ms;
   }
+}
+
+/** A directory with a queue `q` of these messages, of which one has a flipped bit on the disk. */
+export async function damagedDirectory(t: Test, texts: readonly string[], damaged: number): Promise<string> {
+  const directory = t.testdir();
+  const queues = await Queues.open(directory, { now: Date.now });
+  const { queue } = await queues.create('q', SMALL);
+  await pushEach(queue, ...texts);
+  await queues.close();
+  const path = join(directory, 'q.rot');
+  const file = readFileSync(path);
+  const at = file.indexOf(texts[damaged]!.slice(0, 1000)) + 500;
+  file[at] = file[at]! ^ 1;
+  writeFileSync(path, file);
+  return directory;
 }

@@ -71,7 +71,9 @@ function answerOf(status: number, headers: IncomingHttpHeaders, body: Buffer): R
     status,
     headers: single,
     body,
-    json: body.length > 0 && body[0] === 0x7b ? JSON.parse(body.toString()) : {},
+    get json() {
+      return JSON.parse(body.toString()) as Record<string, unknown>;
+    },
   };
 }
 
@@ -81,6 +83,9 @@ const bytesOf = (body: Request['body']): Buffer | undefined => (body === undefin
 export const startInProcess: Start = async (t, options = {}) => {
   const { app, queues } = await build(t, options);
   await app.ready();
+  // A server that listens keeps the process alive; a wait alone does not.
+  const alive = setInterval(() => undefined, 60_000);
+  t.teardown(() => clearInterval(alive));
   const inject = async ({ method = 'GET', path, headers = {}, body }: Request, payloadAsStream = false) => {
     const payload = bytesOf(body);
     return await app.inject({
