@@ -18,7 +18,7 @@ import { type Checked, checkParameters, integer } from '../protocol/parameters.j
 import { resolveFrom } from '../queue/position.js';
 import type { Queue } from '../queue/queue.js';
 import { type Gap, gapOf, type ReadOptions, type ReadResult } from '../queue/read.js';
-import { checkEpoch, namesTag, needsCursor, negotiate, openCursor, setQueueHeaders } from './answers.js';
+import { checkBegun, checkEpoch, namesTag, needsCursor, negotiate, openCursor, setQueueHeaders } from './answers.js';
 import { type Context, goneSignal, type QueueRoute } from './context.js';
 import { messagesBatch, messagesLines, readText, timeText } from './messages.js';
 import { countMissed, gapError } from './tail.js';
@@ -62,15 +62,18 @@ async function startOf(queue: Queue, parameters: ReadParameters, { now, windows 
   }
   if (ack !== undefined) {
     // Looked at first: a read that is refused must not have stored its ack.
-    if (to !== undefined && ack >= to) throw badTo(ack + 1, to);
+    checkTo(ack + 1, to);
     const { position } = await queue.moveCursor({ kind: 'ack', name: cursor, id: ack });
     windows.advance(queue, cursor, position);
   }
   return (await openCursor(queue, cursor, wanted, move ?? false)).position;
 }
 
-function badTo(from: number, to: number): RoteraError {
-  return new RoteraError('bad_parameter', `from=${from} lies after to=${to}.`, { parameter: 'to', value: to });
+/** @throws `bad_parameter` */
+function checkTo(from: number, to: number | undefined): void {
+  if (to === undefined || from <= to) return;
+  const accepted = `an id from ${from} on, where this read begins`;
+  throw new RoteraError('bad_parameter', `to=${to}: accepted: ${accepted}.`, { parameter: 'to', value: to, accepted });
 }
 
 function checkLimit(limit: number | undefined, type: ReadType): number {
@@ -98,6 +101,8 @@ export function addReadRoutes(app: FastifyInstance, context: Context): void {
       checkEpoch(queue, parameters.epoch);
       if (cursor !== undefined) origins.checkOrigin(request.headers);
       const from = await startOf(queue, parameters, context);
+      checkBegun(queue, from);
+      checkTo(from, to);
       const options = { from, ...(to === undefined ? {} : { to }), limit, maxBytes };
       const signal = (): AbortSignal => AbortSignal.any([stopping, goneSignal(reply)]);
       const read = (): Promise<ReadResult> => readOrWait(queue, options, parameters, signal);

@@ -10,7 +10,7 @@ import { buildApp } from '../../src/server/app.js';
 import { openQueues } from './queues.js';
 
 export interface Request {
-  readonly method?: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
+  readonly method?: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE' | 'PATCH' | 'OPTIONS';
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;

@@ -1,0 +1,8 @@
+/**
+ * The contract, asked in the process itself.
+ */
+import t from 'tap';
+import { startInProcess } from '../support/wire.js';
+import { suites } from './suites.js';
+
+for (const [name, suite] of Object.entries(suites)) t.test(name, async (t) => suite(t, startInProcess));
