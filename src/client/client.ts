@@ -2,7 +2,7 @@
  * The client: the five operations, typed. Used by the command line, by the tests and by anyone's program.
  */
 import { type Batch, batchOf } from '../batch.js';
-import type { ListBody, PushBody, StatBody } from '../protocol/answers.js';
+import type { ListBody, PushBody, QueueBody, StatBody } from '../protocol/answers.js';
 import { type CallOptions, type ConnectOptions, Http } from './http.js';
 import { jsonOf } from './json.js';
 import { bytesOfPushable, type MessageBatch, type Pushable } from './message.js';
@@ -64,7 +64,7 @@ export class RoteraClient {
     messages: AsyncIterable<Streamable>,
     options?: StreamOptions & CallOptions,
   ): Promise<StreamResult>;
-  push(
+  async push(
     queue: string,
     messages: Pushable | readonly Pushable[] | Batch | AsyncIterable<Streamable>,
     options: PushOptions & StreamOptions = {},
@@ -108,7 +108,8 @@ export class RoteraClient {
     await this.readRecords(queue, { ...options, cursor, ack: id, limit: 1, maxBytes: 1 });
   }
 
-  stat(queue: string, options: CallOptions = {}): Promise<StatBody> {
+  /** How a queue stands, with its cursors. */
+  stat(queue: string, options: CallOptions = {}): Promise<QueueBody> {
     return this.#json('GET', this.#path(queue), options);
   }
 

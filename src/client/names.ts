@@ -4,7 +4,7 @@
 export type { Batch } from '../batch.js';
 export { batchOf, messagesOf } from '../batch.js';
 export { type ErrorCode, isRoteraError, RoteraError } from '../errors.js';
-export type { ListBody, PushBody, StatBody } from '../protocol/answers.js';
+export type { CursorBody, ListBody, PushBody, QueueBody, StatBody } from '../protocol/answers.js';
 export { type CreateLimits, RoteraClient } from './client.js';
 export { type CallOptions, type ConnectOptions, DEFAULT_URL } from './http.js';
 export { type Gap, Message, type MessageBatch, type Pushable } from './message.js';

@@ -7,6 +7,7 @@ import { BATCH_PROTOCOL } from '../protocol/api.js';
 import { problemError } from './answered-error.js';
 import type { Http } from './http.js';
 import type { Message, MessageBatch } from './message.js';
+import { readRecords } from './read.js';
 import { isTransient } from './retry.js';
 import { type Frame, TailConnection } from './tail-connection.js';
 
@@ -25,11 +26,14 @@ export interface TailOptions {
   readonly retryMs?: number | undefined;
 }
 
+/** How long the end of a tail may take to make its last ack certain. */
+const CONFIRM_MS = 2000;
+
 /** A batch may be empty: then it tells a gap, or that all there is has been given. */
 export interface TailBatch extends MessageBatch {
   /**
    * Moves the cursor behind a message of this batch; behind all of them when none is named. Sent at once, and again after a
-   * reconnect; it is durable when the tail has ended properly or a later batch has come.
+   * reconnect; it is durable when the tail has ended and the server was there to hear it.
    */
   readonly ack: (id?: number) => void;
 }
@@ -42,18 +46,33 @@ export interface TailBatch extends MessageBatch {
 export async function* tail(http: Http, queue: string, options: TailOptions): AsyncGenerator<TailBatch> {
   const position = new Position(queue, options);
   const { signal } = options;
-  while (signal?.aborted !== true) {
-    const connection = await connect(http, position, options);
-    if (connection === undefined) return;
-    const abort = (): void => connection.terminate();
-    signal?.addEventListener('abort', abort, { once: true });
-    try {
-      if (position.isAnew) yield position.batch({ gap: position.takeRecreated() });
-      yield* deliver(connection, position, options);
-    } finally {
-      signal?.removeEventListener('abort', abort);
-      await connection.close();
+  try {
+    while (signal?.aborted !== true) {
+      const connection = await connect(http, position, options);
+      if (connection === undefined) return;
+      const abort = (): void => connection.terminate();
+      signal?.addEventListener('abort', abort, { once: true });
+      try {
+        if (position.isAnew) yield position.batch({ gap: position.takeRecreated() });
+        yield* deliver(connection, position, options);
+      } finally {
+        signal?.removeEventListener('abort', abort);
+        await connection.close();
+      }
     }
+  } finally {
+    await confirmAcks(http, position);
+  }
+}
+
+/** An ack over the socket is not answered: at the end the last one is said once more in a way that is. */
+async function confirmAcks(http: Http, { queue, epoch, acked, options: { cursor } }: Position): Promise<void> {
+  if (acked === undefined) return;
+  try {
+    const signal = AbortSignal.timeout(CONFIRM_MS);
+    await readRecords(http, queue, { cursor, epoch, ack: acked, limit: 1, maxBytes: 1, retryMs: 0, signal });
+  } catch {
+    // Then it is not known whether it arrived: at worst, what it was for comes again, as promised.
   }
 }
 

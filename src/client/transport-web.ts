@@ -34,6 +34,8 @@ export const webTransport: Transport = {
       if (typeof data === 'string') listener.onText(data);
       else listener.onBinary(new Uint8Array(data as ArrayBuffer));
     };
+    // What went wrong is not said here; the close that follows ends it.
+    socket.onerror = () => undefined;
     socket.onclose = ({ code, reason }) => close(code, reason);
     return {
       send: (text) => {

@@ -1,0 +1,101 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import t from 'tap';
+import { connect } from '../../src/client/node.js';
+import { Access } from '../../src/server/access.js';
+import { type AppOptions, buildApp } from '../../src/server/app.js';
+import { makeToken, parseTokens } from '../../src/tokens.js';
+import { onBothPlatforms, SwiftClock } from '../support/clients.js';
+import { openQueues, SMALL } from '../support/queues.js';
+
+/** A server with options of its own; resolves to its address. */
+async function start(t: Test, options: Partial<AppOptions>, path?: string): Promise<string> {
+  const app = await buildApp({ queues: await openQueues(t, t.testdir()), ...options });
+  t.teardown(() => app.close());
+  return path === undefined ? app.listen({ host: '127.0.0.1', port: 0 }) : app.listen({ path });
+}
+
+const withoutOpenssl =
+  spawnSync('openssl', ['version']).status === 0 ? false : 'there is no openssl to make a certificate with';
+
+/** A certificate for 127.0.0.1 that nobody has signed. */
+function certificate(dir: string): { cert: string; key: string } {
+  const [cert, key] = [join(dir, 'cert.pem'), join(dir, 'key.pem')];
+  const words = `req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 -keyout ${key} -out ${cert}`;
+  const { status, stderr } = spawnSync('openssl', words.split(' '));
+  if (status !== 0) throw new Error(`openssl: ${stderr}`);
+  return { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
+}
+
+onBothPlatforms(t, 'a token goes along with every request and with a tail', async (t, connect) => {
+  const all = makeToken('all', '*', '*');
+  const reader = makeToken('reader', 'read,tail', 'q*');
+  const url = await start(t, { access: new Access(parseTokens(`${all.line}\n${reader.line}`)) });
+  await t.rejects(connect({ url }).stat('q'), { code: 'unauthorized' });
+  await t.rejects(connect({ url, token: 'guessed' }).tail('q').next(), { code: 'unauthorized' });
+  const client = connect({ url, token: all.secret });
+  await client.create('q', SMALL);
+  await client.push('q', 'a');
+  const narrow = connect({ url, token: reader.secret });
+  t.match(await narrow.read('q'), { messages: [{ text: 'a' }] });
+  await t.rejects(narrow.push('q', 'b'), { code: 'forbidden' });
+  await t.rejects(narrow.read('other'), { code: 'forbidden' });
+  const tail = narrow.tail('q', { from: 'oldest' });
+  t.match(await tail.next(), { value: { messages: [{ text: 'a' }] } });
+  await tail.return(undefined);
+});
+
+t.test('HTTPS: only with a certificate that is trusted', { skip: withoutOpenssl }, async (t) => {
+  const tls = certificate(t.testdir());
+  const url = await start(t, { tls });
+  t.match(url, /^https:/);
+  const clock = new SwiftClock();
+  await t.rejects(connect({ url, clock, retryMs: 0 }).list(), { code: 'unreachable' });
+  for (const trust of [{ ca: tls.cert }, { insecure: true }]) {
+    const client = connect({ url, ...trust });
+    await client.create('q', SMALL);
+    await client.push('q', 'a');
+    const tail = client.tail('q', { from: 'oldest' });
+    t.match(await tail.next(), { value: { messages: [{ text: 'a' }] } });
+    await tail.return(undefined);
+    await client.close();
+  }
+});
+
+t.test('a Unix socket instead of a host and a port', async (t) => {
+  const path = join(t.testdir(), 's');
+  await start(t, {}, path);
+  const client = connect({ socketPath: path });
+  await client.create('q', SMALL);
+  await client.push('q', 'a');
+  const tail = client.tail('q', { from: 'oldest' });
+  t.match(await tail.next(), { value: { messages: [{ text: 'a' }] } });
+  await tail.return(undefined);
+  await t.rejects(connect({ socketPath: `${path}x`, retryMs: 0 }).list(), { code: 'unreachable' });
+});
+
+t.test('a refusal is read, however it is sent', async (t) => {
+  // A server that is broken in its own way: an endless refusal of a tail must not be read for ever.
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.write('HTTP/1.1 403 Forbidden\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n');
+    const chunk = 'x'.repeat(65_536);
+    const send = (): void => {
+      while (!socket.destroyed && socket.write(`10000\r\n${chunk}\r\n`));
+    };
+    socket.on('drain', send);
+    send();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => server.close());
+  const { port } = server.address() as { port: number };
+  await t.rejects(
+    connect({ url: `http://127.0.0.1:${port}`, retryMs: 0 })
+      .tail('q')
+      .next(),
+    { code: 'unreachable' },
+  );
+});

@@ -1,0 +1,95 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener } from 'node:http';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import type { Test } from 'tap';
+import t from 'tap';
+import { onBothPlatforms, SwiftClock } from '../support/clients.js';
+import { startServer } from '../support/server.js';
+
+/** Something that is no rotera server. */
+async function foreign(t: Test, answer: RequestListener): Promise<string> {
+  const server = createServer(answer).listen(0, '127.0.0.1');
+  t.teardown(() => server.close());
+  await once(server, 'listening');
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+onBothPlatforms(t, 'refusals are errors with the code, the text and the facts of the server', async (t, connect) => {
+  const client = connect({ url: (await startServer(t)).url });
+  await t.rejects(client.stat('missing'), {
+    name: 'RoteraError',
+    code: 'queue_not_found',
+    details: { queue: 'missing' },
+  });
+  await t.rejects(client.stat('../etc'), { code: 'bad_name' });
+  await t.rejects(client.create('q', { maxMessages: 0 }), {
+    code: 'bad_parameter',
+    details: { parameter: 'maxMessages' },
+  });
+  await t.rejects(client.tail('missing').next(), { code: 'queue_not_found' });
+  await client.create('q', { maxBytes: 1000, reserve: false });
+  await t.rejects(client.tail('q', { from: 7 }).next(), { code: 'beyond_end' });
+  await t.rejects(client.tail('q', { from: 'yesterday' }).next(), { code: 'bad_parameter' });
+});
+
+onBothPlatforms(t, 'a server that is not there is tried for, and then told', async (t, connect) => {
+  const clock = new SwiftClock();
+  const nobody = 'http://127.0.0.1:1';
+  await t.rejects(connect({ url: nobody, clock, retryMs: 1000 }).stat('q'), { code: 'unreachable' });
+  t.strictSame(clock.waits, [75, 150, 300]);
+  await t.rejects(connect({ url: nobody, clock, retryMs: 0 }).push('q', 'a'), { code: 'unreachable' });
+  await t.rejects(connect({ url: nobody, clock, retryMs: 0 }).tail('q').next(), { code: 'unreachable' });
+  t.equal(clock.waits.length, 3);
+});
+
+onBothPlatforms(t, 'other servers are not taken for rotera', async (t, connect) => {
+  const answers: ReadonlyArray<readonly [status: number, type: string, body: string]> = [
+    [200, 'text/html', '<!doctype html><title>Welcome</title>'],
+    [404, 'text/html', '<h1>Not Found</h1>'],
+    [404, 'application/json', '{"message":"no such thing"}'],
+    [500, 'text/plain', ''],
+  ];
+  for (const [status, type, body] of answers) {
+    const url = await foreign(t, (_request, response) =>
+      response.writeHead(status, { 'content-type': type }).end(body),
+    );
+    const client = connect({ url, clock: new SwiftClock() });
+    await t.rejects(client.stat('q'), { code: 'not_rotera' }, `${status} ${body}`);
+    await t.rejects(client.push('q', 'a'), { code: 'not_rotera' });
+  }
+});
+
+t.test('what does not speak HTTP is told apart from nobody', async (t) => {
+  const { connect } = await import('../../src/client/node.js');
+  const server = createTcpServer((socket) => socket.end('SSH-2.0-OpenSSH_9.2\r\n')).listen(0, '127.0.0.1');
+  t.teardown(() => server.close());
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  await t.rejects(connect({ url }).stat('q'), { code: 'not_rotera' });
+});
+
+onBothPlatforms(t, 'a gateway whose server is away is tried again', async (t, connect) => {
+  const { url: there, client: direct } = await startServer(t);
+  await direct.create('q', { maxBytes: 1000, reserve: false });
+  let down = 3;
+  const url = await foreign(t, (request, response) => {
+    if (down-- > 0) response.writeHead(502, { 'content-type': 'text/html' }).end('<h1>Bad Gateway</h1>');
+    else void fetch(`${there}${request.url}`).then(async (answer) => response.end(await answer.text()));
+  });
+  const clock = new SwiftClock();
+  t.match(await connect({ url, clock }).stat('q'), { queue: 'q' });
+  t.equal(clock.waits.length, 3);
+});
+
+onBothPlatforms(t, 'a server that takes a request and never answers is unreachable', async (t, connect) => {
+  const url = await foreign(t, () => undefined);
+  await t.rejects(connect({ url, timeoutMs: 20, retryMs: 0 }).stat('q'), { code: 'unreachable' });
+});
+
+onBothPlatforms(t, 'an address that is none is told before anything is sent', async (t, connect) => {
+  for (const url of ['http://', 'ftp://host', 'http://host:99999', '']) {
+    t.throws(() => connect({ url }), { code: 'bad_parameter' }, url);
+  }
+  t.equal(connect({ url: 'host:8245' }).url, 'http://host:8245');
+  t.equal(connect({ url: 'https://host/behind/a/proxy/' }).url, 'https://host/behind/a/proxy');
+});
