@@ -134,12 +134,15 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
 function addBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   // A push takes a body of any type, and one that is not even a media type as a body of none.
-  app.addHook('onRequest', async ({ raw }) => {
-    if (!MEDIA_TYPE.test(raw.headers['content-type'] ?? '')) delete raw.headers['content-type'];
+  app.addHook('onRequest', ({ raw: { headers } }, _reply, done) => {
+    const type = headers['content-type'];
+    if (type !== undefined && !MEDIA_TYPE.test(type)) delete headers['content-type'];
+    done();
   });
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-  app.addHook('onSend', async (_request, reply) => {
+  app.addHook('onSend', (_request, reply, _payload, done) => {
     reply.header(...NO_SNIFF);
+    done();
   });
 }
 

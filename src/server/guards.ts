@@ -15,22 +15,26 @@ const PREFLIGHT_SECONDS = 3600;
 
 export async function addGuards(app: FastifyInstance, { access, origins, limits, isReady }: Context): Promise<void> {
   app.decorateRequest('token', undefined);
-  app.addHook('onRequest', async ({ raw, routeOptions }) => {
+  // Hooks that call back rather than return promises: they are on the way of every request.
+  app.addHook('onRequest', (request, _reply, done) => {
+    const { raw } = request;
     checkUrl(raw.url ?? '', limits.maxUrlBytes);
     origins.checkHost(raw.rawHeaders);
-    if (!isReady() && routeOptions.config.open !== true)
+    if (!isReady() && request.routeOptions.config.open !== true)
       throw new RoteraError('starting', 'The server is opening its queues. Try again in a moment.');
+    done();
   });
   // Before anything that refuses, so that a page of an allowed origin can read why.
   if (origins.options.corsOrigins.length > 0) await addCors(app, origins);
-  app.addHook('onRequest', async (request) => {
+  app.addHook('onRequest', (request, _reply, done) => {
     const { verb, changes, open, socket } = request.routeOptions.config;
     if (changes === true || request.ws) origins.checkOrigin(request.headers);
-    if (open === true || request.method === 'OPTIONS') return;
+    if (open === true || request.method === 'OPTIONS') return done();
     request.token = access.identify(request.headers);
     const { queue } = request.params as { queue?: string };
     if (verb !== undefined && !allows(request.token, verb, queue)) throw forbidden(verb, queue);
     if (request.ws && !request.is404) checkHandshake(request.raw, socket === true);
+    done();
   });
 }
 

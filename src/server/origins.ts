@@ -28,8 +28,11 @@ function nameOf(host: string): string {
   return (match?.[1] ?? match?.[2] ?? '').toLowerCase();
 }
 
+const HOST = 'host';
+
 export class Origins {
   readonly #allowedHosts: ReadonlySet<string>;
+  #lastAccepted: string | undefined;
 
   constructor(readonly options: OriginOptions) {
     this.#allowedHosts = new Set(options.allowedHosts.map((host) => host.toLowerCase()));
@@ -39,13 +42,18 @@ export class Origins {
    * @throws `bad_parameter` unless there is exactly one Host (RFC 9112, section 3.2); `host_refused` unless it is one of ours
    */
   checkHost(rawHeaders: readonly string[]): void {
-    const [host, ...others] = rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1]?.toLowerCase() === 'host');
+    const { host, count } = hostHeader(rawHeaders);
+    // Nearly every request says the same as the one before it.
+    if (count === 1 && host === this.#lastAccepted) return;
     const name = nameOf(host ?? '');
-    if (name === '' || others.length > 0) {
+    if (name === '' || count > 1) {
       const accepted = 'exactly one, a name or address with or without a port';
       throw new RoteraError('bad_parameter', `Host: accepted: ${accepted}.`, { parameter: 'Host', accepted });
     }
-    if (!this.options.loopback || isLoopback(name) || this.#allowedHosts.has(name)) return;
+    if (!this.options.loopback || isLoopback(name) || this.#allowedHosts.has(name)) {
+      this.#lastAccepted = host;
+      return;
+    }
     const text = `This server does not answer to the name ${JSON.stringify(host)}: allow it with --allowed-host.`;
     throw new RoteraError('host_refused', text);
   }
@@ -65,6 +73,19 @@ export class Origins {
     const text = `A page of ${origin ?? 'another site'} may not do this: allow its origin with --cors-origin.`;
     throw new RoteraError('origin_refused', text);
   }
+}
+
+/** The first Host among names and values that take turns, and how many there are. */
+function hostHeader(rawHeaders: readonly string[]): { host: string | undefined; count: number } {
+  let host: string | undefined;
+  let count = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string;
+    if (name.length !== HOST.length || name.toLowerCase() !== HOST) continue;
+    host ??= rawHeaders[i + 1];
+    count++;
+  }
+  return { host, count };
 }
 
 function hostOf(origin: string): string | undefined {

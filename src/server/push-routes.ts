@@ -39,13 +39,11 @@ function claimOf(
   });
 }
 
+const PRODUCER_HEADERS = Object.keys(producerHeaders).map((name) => [name, name.toLowerCase()] as const);
+
 function producerOf({ headers }: FastifyRequest): ProducerClaim | undefined {
-  const given = Object.fromEntries(
-    Object.keys(producerHeaders).flatMap((name) => {
-      const value = headers[name.toLowerCase()];
-      return value === undefined ? [] : [[name, value]];
-    }),
-  );
+  const given: Record<string, unknown> = {};
+  for (const [name, key] of PRODUCER_HEADERS) if (headers[key] !== undefined) given[name] = headers[key];
   const checked = checkParameters(producerHeaders, given);
   return claimOf([checked['Producer-Id'], checked['Producer-Epoch'], checked['Producer-Seq']], producerHeaders);
 }

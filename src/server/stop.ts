@@ -38,13 +38,15 @@ export function stopGracefully(app: FastifyInstance): AbortSignal {
     silent.cut();
     setTimeout(() => cutConnections(app), GRACE_MS).unref();
   });
-  app.addHook('onRequest', async ({ routeOptions }) => {
-    if (stop.signal.aborted && routeOptions.config.always !== true)
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (stop.signal.aborted && request.routeOptions.config.always !== true)
       throw new RoteraError('draining', 'The server is stopping. Try again in a moment.');
+    done();
   });
-  app.addHook('onSend', async (_request, reply) => {
+  app.addHook('onSend', (_request, reply, _payload, done) => {
     // A connection that outlived its last answer would keep the server alive.
     if (!accepting) reply.header('connection', 'close');
+    done();
   });
   return stop.signal;
 }
