@@ -14,7 +14,7 @@ export interface Glance {
   readonly next: number;
   /** Payload bytes kept, as if the messages of the oldest block were all of one size: off by less than a block. */
   readonly bytes: number;
-  /** Commit time of the newest message; 0 before the first. ms. */
+  /** Commit time of the newest message; before the first, when the queue was created. ms. */
   readonly newestTime: number;
   readonly file: { readonly bytes: number; readonly limit: number };
   readonly rotated: Rotated;

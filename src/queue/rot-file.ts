@@ -215,7 +215,8 @@ export class RotFile {
 
   #plan({ batches, entries }: Change, now: number): Plan {
     const before = this.state;
-    const time = Math.max(now, before.time);
+    // That of the newest message: a cursor that moves makes none.
+    const time = batches.length > 0 ? Math.max(now, before.time) : before.time;
     let { next, position } = before;
     for (const batch of batches) {
       next += batch.count;

@@ -32,7 +32,7 @@ export const QUEUE_FAMILIES: ReadonlyArray<Family<WatchedQueue>> = [
   gauge('file_limit_bytes', 'Most bytes that the rot file will ever take.', ({ glance }) => glance.file.limit),
   gauge(
     'newest_timestamp_seconds',
-    'When the last push was committed, in seconds since 1970; 0 before the first.',
+    'When the newest message was committed, or before the first the queue created, in seconds since 1970.',
     ({ glance }) => glance.newestTime / 1000,
   ),
   gauge('read_only', '1 when a write failed and the queue takes no more, else 0.', ({ glance }) =>

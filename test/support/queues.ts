@@ -7,7 +7,7 @@ import { parseFrom } from '../../src/from.js';
 import type { Stored } from '../../src/queue/group.js';
 import { resolveFrom } from '../../src/queue/position.js';
 import type { Queue } from '../../src/queue/queue.js';
-import { Queues } from '../../src/queue/queues.js';
+import { Queues, type QueuesOptions } from '../../src/queue/queues.js';
 import type { ReadResult } from '../../src/queue/read.js';
 import type { Limits } from '../../src/queue/retention.js';
 
@@ -16,8 +16,13 @@ export const MIB = 1024 * 1024;
 export const SMALL: Partial<Limits> = { maxBytes: MIB, reserve: false };
 
 /** The queues of a directory, closed at the end of the test. Looks at the directory only when it is told to (`rescan`). */
-export async function openQueues(t: Test, directory: string, now: () => number = Date.now): Promise<Queues> {
-  const queues = await Queues.open(directory, { now, pollMs: 0 });
+export async function openQueues(
+  t: Test,
+  directory: string,
+  now: () => number = Date.now,
+  options: Pick<QueuesOptions, 'onCommit'> = {},
+): Promise<Queues> {
+  const queues = await Queues.open(directory, { ...options, now, pollMs: 0 });
   t.teardown(() => queues.close());
   return queues;
 }

@@ -6,7 +6,8 @@ import type { FastifyInstance } from 'fastify';
 import type { Test } from 'tap';
 import { connect, type RoteraClient } from '../../src/client/node.js';
 import type { Queues } from '../../src/queue/queues.js';
-import { buildApp } from '../../src/server/app.js';
+import { type AppOptions, buildApp } from '../../src/server/app.js';
+import { Metrics } from '../../src/server/metrics.js';
 import { openQueues } from './queues.js';
 
 export interface Request {
@@ -70,14 +71,18 @@ export const sendInProcess =
 export interface ServerOptions {
   readonly directory?: string;
   readonly now?: () => number;
+  /** Anything else of the application. */
+  readonly app?: Omit<Partial<AppOptions>, 'queues' | 'metrics' | 'now'>;
   /** Called before the application is ready. */
   readonly prepare?: (app: FastifyInstance) => void;
 }
 
 /** Serves a directory of its own, or the one given, until the end of the test. */
 export async function startServer(t: Test, options: ServerOptions = {}): Promise<Server> {
-  const queues = await openQueues(t, options.directory ?? t.testdir(), options.now);
-  const app = await buildApp({ queues, ...(options.now === undefined ? {} : { now: options.now }) });
+  const { directory = t.testdir(), now = Date.now } = options;
+  const metrics = new Metrics();
+  const queues = await openQueues(t, directory, now, { onCommit: metrics.committed });
+  const app = await buildApp({ ...options.app, queues, metrics, now });
   t.teardown(() => app.close());
   options.prepare?.(app);
   await app.listen({ host: '127.0.0.1', port: 0 });
