@@ -1,7 +1,7 @@
 /**
  * The directory of rot files: queues by name.
  */
-import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { isRoteraError, messageOf, RoteraError } from '../errors.js';
 import { newBlockCache } from './block-store.js';
@@ -44,6 +44,18 @@ export function withDefaults(limits: Partial<Limits>): Limits {
 export interface Unreadable {
   readonly queue: string;
   readonly reason: RoteraError;
+}
+
+/** A create that was killed leaves its temporary file, as large as what it reserved. One so old is no longer being made. */
+const LEFTOVER = /^\..*\.rot\.tmp-[0-9a-f]{12}(-lock)?$/;
+const LEFTOVER_MS = 3_600_000;
+
+function removeLeftovers(directory: string, now: number): void {
+  for (const file of readdirSync(directory)) {
+    const path = join(directory, file);
+    const stat = LEFTOVER.test(file) ? statSync(path, { throwIfNoEntry: false }) : undefined;
+    if (stat !== undefined && now - stat.mtimeMs > LEFTOVER_MS) rmSync(path, { force: true });
+  }
 }
 
 /** What tells one file under a name from another, or from what it was before. */
@@ -103,7 +115,9 @@ export class Queues {
       const text = `The directory ${directory} cannot be used: ${messageOf(cause)}. Make it (mkdir -p), or choose another with --dir.`;
       throw new RoteraError('directory_unusable', text, {}, { cause });
     }
-    return new Queues(directory, options, lockDirectory(directory));
+    const lock = lockDirectory(directory);
+    removeLeftovers(directory, options.now());
+    return new Queues(directory, options, lock);
   }
 
   /** All open queues, sorted by name. */

@@ -63,13 +63,12 @@ function conditionOf({ headers }: FastifyRequest): PushOptions['ifMatch'] {
 }
 
 export function addPushRoutes(app: FastifyInstance, context: Context): void {
-  const { queues, stopping } = context;
+  const { queues } = context;
   app.post<QueueRoute>(
     '/queues/:queue/messages',
     { config: { verb: 'push', changes: true } },
     async (request, reply): Promise<PushBody> => {
       // Its body may have come late.
-      if (stopping.aborted) throw new RoteraError('draining', 'The server is stopping: push to it when it is back.');
       checkParameters({}, request.query);
       const queue = queues.get(request.params.queue);
       const producer = producerOf(request);

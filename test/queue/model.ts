@@ -224,15 +224,16 @@ class Run {
 
   async ack(name: string, id: number): Promise<void> {
     const position = this.cursors.get(name);
+    const { oldest } = this.#queue;
     if (position === undefined) {
       const { position: made } = await this.#queue.moveCursor({
         kind: 'open',
         name,
-        position: this.#queue.oldest,
+        position: oldest,
         move: false,
       });
       this.cursors.set(name, made);
-      equal(made, this.#queue.oldest, 'a new cursor is at oldest');
+      equal(made, oldest, 'a new cursor is where it was asked to be');
       return;
     }
     if (id < 0 || id >= this.all.length) return;

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { DEFAULT_LIMITS } from '../../src/queue/retention.js';
@@ -154,4 +154,12 @@ t.test('a queue may be larger than the disk and the address space, without its r
   const { queue } = await queues.create('huge', { maxBytes: 2 ** 50, reserve: false });
   await pushTexts(queue, 'a');
   t.strictSame(texts(readFrom(queue, 0)), ['a']);
+});
+
+t.test('what a killed create has left is removed at the next start, but not what is being made', async (t) => {
+  const directory = t.testdir({ '.q.rot.tmp-0123456789ab': 'old', '.r.rot.tmp-0123456789ab': 'new', other: '' });
+  const old = new Date(Date.now() - 2 * 3_600_000);
+  utimesSync(join(directory, '.q.rot.tmp-0123456789ab'), old, old);
+  await openQueues(t, directory);
+  t.strictSame(readdirSync(directory).sort(), ['.r.rot.tmp-0123456789ab', 'other']);
 });
