@@ -191,7 +191,7 @@ export class Queue {
       count: next - oldest,
       bytes: messages.bytes,
       oldestTime: empty ? null : (messages.timeOf(oldest) ?? null),
-      newestTime: empty ? null : state.time,
+      newestTime: empty ? null : (messages.timeOf(next - 1) ?? state.time),
       file: size,
       rotated: { messages: rotated.byCount + rotated.byBytes + rotated.byAge + rotated.byRoom, ...rotated },
       state: this.state,

@@ -11,7 +11,7 @@ const LIMITS = { maxBytes: 100_000, reserve: false };
 t.test('serve says where it listens, which directory and which queues', async (t) => {
   const cwd = t.testdir({ rots: { 'notes.txt': '', 'broken.rot': 'no rot file' } });
   const first = await serve(t, [], { cwd });
-  t.match(first.said(), /^rotera listens on http:\/\/127\.0\.0\.1:\d+\n {2}directory {2}rots\n {2}queues {5}none yet/);
+  t.match(first.said(), /^rotera listens on http:\/\/127\.0\.0\.1:\d+\n {2}directory {2}rots\n {2}queues {5}none yet/m);
   await connect({ url: first.url }).create('55', LIMITS);
   await connect({ url: first.url }).create('log', LIMITS);
   t.equal(await first.stop('SIGTERM'), 0);

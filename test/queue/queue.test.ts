@@ -176,6 +176,9 @@ t.test('times are those of the commits and never go back', async (t) => {
     [0, 5000, 5000],
   );
   t.match(queue.stat(), { oldestTime: 1_700_000_000_000, newestTime: 1_700_000_005_000 });
+  now += 120_000;
+  await queue.moveCursor({ kind: 'open', name: 'c', position: 0, move: false });
+  t.match(queue.stat(), { newestTime: 1_700_000_005_000 }, 'a cursor that moves is no message');
 });
 
 t.test('what does not fit is refused whole', async (t) => {
