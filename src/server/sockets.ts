@@ -55,11 +55,13 @@ export function checkHandshake({ headers, method, httpVersion }: IncomingMessage
   if (String(headers['sec-websocket-version']) !== VERSION)
     throw new RoteraError('upgrade_required', `Version ${VERSION} of the WebSocket protocol is spoken here.`);
   if (!KEY.test(headers['sec-websocket-key'] ?? '')) throw bad('Sec-WebSocket-Key', '16 bytes in base64');
-  const protocols = headers['sec-websocket-protocol'];
-  if (protocols === undefined) return;
-  const names = protocols.split(',').map((name) => name.trim());
-  if (!PROTOCOLS.test(protocols) || new Set(names).size < names.length)
-    throw bad('Sec-WebSocket-Protocol', 'names with commas between, each once');
+  const offered = headers['sec-websocket-protocol'];
+  if (offered === undefined) return;
+  const names = new Set(offered.split(',').map((name) => name.trim()));
+  const isList = PROTOCOLS.test(offered) && names.size === offered.split(',').length;
+  // A browser gives up on a server that speaks none of what it offered, without a word.
+  if (!isList || chooseProtocol(names) === false)
+    throw bad('Sec-WebSocket-Protocol', `a list with ${TEXT_PROTOCOL} or ${BATCH_PROTOCOL} in it, each name once`);
 }
 
 function bad(parameter: string, accepted: string): RoteraError {

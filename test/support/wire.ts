@@ -160,13 +160,14 @@ export const startListening: Start<RealWire> = async (t, options = {}) => {
     const address = `${url.replace('http', 'ws')}${path}`;
     const client = new WebSocket(address, [...protocols], { ...place, headers, rejectUnauthorized: false } as object);
     const peer = new Peer(t, client);
-    const refused = once(client, 'unexpected-response').then(async ([, answer]) => {
-      client.on('error', () => undefined).terminate();
-      const body = Buffer.concat(await answer.toArray());
-      throw new Refused(answer.statusCode, answerOf(answer.statusCode, answer.headers, body));
+    await new Promise<void>((resolve, reject) => {
+      client.once('open', resolve).once('error', reject);
+      client.once('unexpected-response', async (_request, answer) => {
+        const body = Buffer.concat(await answer.toArray());
+        reject(new Refused(answer.statusCode ?? 0, answerOf(answer.statusCode ?? 0, answer.headers, body)));
+        client.terminate();
+      });
     });
-    await Promise.race([once(client, 'open'), refused]);
-    refused.catch(() => undefined);
     return peer;
   };
   const events: Wire['events'] = async (path, headers = {}) => {
