@@ -4,6 +4,7 @@
  */
 import { LRUCache } from 'lru-cache';
 import { BLOCK_HEADER_BYTES, Block, CHUNK_BYTES, readBlockHeader, readFirstTime } from './block.js';
+import { blockBuffers } from './block-buffers.js';
 import type { Environment } from './environment.js';
 import type { Chunk } from './layout.js';
 import type { Mark } from './retention.js';
@@ -104,6 +105,17 @@ export class BlockStore {
   /** Keeps a block at hand for readers. */
   keep(block: Block): void {
     this.#cache.set(this.#cacheKey(block.first), block);
+  }
+
+  /** Takes back a block that was written and is no longer the newest: at hand if it was read, else its buffer is used again. */
+  release(block: Block): void {
+    if (block.isLent) {
+      this.keep(block);
+      return;
+    }
+    // As it was before the last commits were folded in.
+    this.#cache.delete(this.#cacheKey(block.first));
+    blockBuffers.give(block.buffer);
   }
 
   /** Starts of the blocks from the one that holds `oldest` on, oldest first. */

@@ -112,6 +112,9 @@ export const segmentBytes = (segment: Segment): number =>
 
 /** A block in memory: the intact segments and the bytes they stand in. */
 export class Block {
+  /** Whether a reader was given a view into the buffer: then it must never change again. */
+  isLent = false;
+
   private constructor(
     /** Id of the first message. */
     readonly first: number,
@@ -199,6 +202,7 @@ export class Block {
    */
   slice(id: number, limit: number, maxBytes: number): Slice | undefined {
     if (id < this.first || id >= this.next) return undefined;
+    this.isLent = true;
     const segment = this.segments[this.segmentIndex(id)] as Segment;
     const skipped = id - segment.first;
     const start = skipRecords(this.buffer, segment.start, skipped);

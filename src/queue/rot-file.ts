@@ -297,7 +297,7 @@ export class RotFile {
     this.#store.forget(state.oldest, allGone);
     for (const [block, segment] of layout?.added ?? []) {
       block.segments.push(segment);
-      this.#store.keep(block);
+      if (block !== layout?.newest) this.#store.release(block);
     }
     this.#messages.advance(state, layout?.newest ?? (allGone ? undefined : this.#messages.tail));
     return diskMs;

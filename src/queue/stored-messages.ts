@@ -30,6 +30,7 @@ export class StoredMessages {
   /** Takes over what a flush has made durable. */
   advance(state: FileState, tail: Block | undefined): void {
     this.#state = state;
+    if (this.#tail !== undefined && this.#tail !== tail) this.#store.release(this.#tail);
     this.#tail = tail;
   }
 

@@ -46,24 +46,15 @@ export function shortTextFrames(texts: Iterable<string>): Buffer {
 /**
  * Writes encoded frames to an open socket. ws writes each of its own frames in one go, so that the two can take turns.
  * @param wire the connection below it
- * @returns the bytes that the system has not taken yet: 0 for a peer that keeps up
- * @throws when the socket is not open
+ * @returns undefined when the system has taken all of it, as it does while the peer keeps up; else when it will have
+ * @throws when the socket is not open, or is closed first
  */
-export function writeFrames(socket: WebSocket, wire: Socket, frames: Buffer): number {
+export function writeFrames(socket: WebSocket, wire: Socket, frames: Buffer): Promise<void> | undefined {
   if (socket.readyState !== socket.OPEN) throw new Error('The socket is closed.');
-  wire.write(frames);
-  return wire.writableLength;
-}
-
-/** Resolves when the system has taken all that was written. @throws when the connection is closed first */
-export function drained(wire: Socket): Promise<void> {
+  let taken: ((error?: Error | null) => void) | undefined;
+  wire.write(frames, (error) => taken?.(error));
+  if (wire.writableLength === 0) return undefined;
   return new Promise((resolve, reject) => {
-    const end = (): void => {
-      wire.off('drain', end).off('close', end);
-      if (wire.destroyed) reject(new Error('The connection was closed.'));
-      else resolve();
-    };
-    if (wire.destroyed) end();
-    else wire.once('drain', end).once('close', end);
+    taken = (error) => (error ? reject(error) : resolve());
   });
 }

@@ -47,15 +47,14 @@ export const messagesBatch = (result: ReadResult): Buffer =>
 
 const FRAME_HEADER_BYTES = 24;
 
-/** The messages as binary frames, one a commit: `u64le first | u64le time, ms | u32le count | u32le 0`, then records. */
-export const batchFrames = (result: ReadResult): Buffer[] =>
-  result.slices.map(({ first, count, time, records }) => {
-    const header = Buffer.alloc(FRAME_HEADER_BYTES);
-    header.writeBigUInt64LE(BigInt(first), 0);
-    header.writeBigUInt64LE(BigInt(time), 8);
-    header.writeUInt32LE(count, 16);
-    return Buffer.concat([header, records]);
-  });
+/** What stands before the records in a binary frame: `u64le first | u64le time, ms | u32le count | u32le 0`. */
+export function batchHeader({ first, count, time }: Slice): Buffer {
+  const header = Buffer.alloc(FRAME_HEADER_BYTES);
+  header.writeBigUInt64LE(BigInt(first), 0);
+  header.writeBigUInt64LE(BigInt(time), 8);
+  header.writeUInt32LE(count, 16);
+  return header;
+}
 
 /** The JSON answer of a read. */
 export function readText(queue: string, result: ReadResult): string {

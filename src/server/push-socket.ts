@@ -8,7 +8,7 @@ import type { ProducerClaim } from '../queue/producers.js';
 import type { Queue } from '../queue/queue.js';
 import type { Context } from './context.js';
 import { FramePusher, type FramesUnderWay } from './frame-pusher.js';
-import { drained, writeFrames } from './frames.js';
+import { writeFrames } from './frames.js';
 import { CLOSE } from './sockets.js';
 
 /** With more under way than this, the socket is not read until answers have gone out: bounds what one client holds. */
@@ -36,10 +36,11 @@ export function pushOverWebSocket(
 
   const answerAll = async (): Promise<void> => {
     for (let run = waiting.shift(); run !== undefined; run = waiting.shift()) {
-      const unread = writeFrames(socket, wire, await run.answers);
+      const taken = writeFrames(socket, wire, await run.answers);
       frames -= run.frames;
       bytes -= run.bytes;
-      if (unread > MAX_UNREAD_BYTES) await drained(wire);
+      if (wire.writableLength > MAX_UNREAD_BYTES) await taken;
+      else taken?.catch(() => undefined); // The client is gone: the next answer ends the loop.
       if (socket.isPaused && frames < MAX_FRAMES_UNDER_WAY / 2 && bytes < MAX_BYTES_UNDER_WAY / 2) socket.resume();
     }
   };

@@ -19,23 +19,12 @@ const PROTOCOLS = /^[ \t]*[!#$%&'*+.^_`|~\w-]+([ \t]*,[ \t]*[!#$%&'*+.^_`|~\w-]+
 
 /** Pings that each socket has not answered yet. */
 const silent = new WeakMap<WebSocket, number>();
-const heard = (socket: WebSocket): void => void silent.set(socket, 0);
+/** Something was heard of a peer, or it has taken something. */
+export const heard = (socket: WebSocket): void => void silent.set(socket, 0);
 
-/**
- * Resolves when the socket has handed the frame to the system, so that a slow peer holds no more than one. Buffers that hold
- * text go as text. @throws when the socket is closed first
- */
-export function send(socket: WebSocket, frame: string | Buffer): Promise<void> {
-  const binary = typeof frame !== 'string' && socket.protocol === BATCH_PROTOCOL;
-  return new Promise((resolve, reject) => {
-    socket.send(frame, { binary }, (error) => {
-      if (error) return reject(error);
-      // A peer so slow that its pongs are late is no silent one: it has just taken something.
-      if (waited) heard(socket);
-      resolve();
-    });
-    const waited = socket.bufferedAmount > 0;
-  });
+/** Sends a text. Resolves when the system has taken it. @throws when the socket is closed first */
+export function send(socket: WebSocket, text: string): Promise<void> {
+  return new Promise((resolve, reject) => socket.send(text, (error) => (error ? reject(error) : resolve())));
 }
 
 /** The subprotocol to speak, of those offered: a token's is none. */

@@ -48,7 +48,7 @@ export async function tailOverEvents(response: ServerResponse, plan: TailPlan, c
   try {
     await write(`retry: ${RETRY_MS}\n\n`);
     for await (const event of follow(plan, AbortSignal.any([gone.signal, context.stopping])))
-      for (const piece of piecesOf(queue, event, context)) await write(piece);
+      if (event.type !== 'up-to-date') await write(pieceOf(queue, event, context));
     if (context.stopping.aborted) await write(DRAINING);
   } catch (error) {
     // The end of the queue ends the stream: when the client comes back, it is told by a status.
@@ -64,10 +64,11 @@ export async function tailOverEvents(response: ServerResponse, plan: TailPlan, c
   }
 }
 
-function piecesOf(queue: Queue, event: TailEvent, { tails }: Context): ReadonlyArray<string | Buffer> {
-  if (event.type === 'gap') return [`event: gap\ndata: ${JSON.stringify(event.gap)}\n\n`];
-  if (event.type === 'up-to-date') return [];
-  return tails.encoded(queue, 'sse', event.result, (result) => [events(queue, result)]);
+type Told = Exclude<TailEvent, { type: 'up-to-date' }>;
+
+function pieceOf(queue: Queue, event: Told, { tails }: Context): string | Buffer {
+  if (event.type === 'gap') return `event: gap\ndata: ${JSON.stringify(event.gap)}\n\n`;
+  return tails.encoded(queue, 'sse', event.result, (result) => events(queue, result));
 }
 
 function events(queue: Queue, result: ReadResult): Buffer {

@@ -129,7 +129,7 @@ export function addTailRoutes(app: FastifyInstance, context: Context): void {
     },
     wsHandler: (socket, request) => {
       const { plan, leave } = take(request);
-      void tailOverWebSocket(socket, plan, context).finally(leave);
+      void tailOverWebSocket(socket, request.raw.socket, plan, context).finally(leave);
     },
   });
 }

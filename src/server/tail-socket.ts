@@ -1,6 +1,7 @@
 /**
  * A tail over a WebSocket: text frames, or with `rotera.batch.v1` binary frames for the messages.
  */
+import type { Socket } from 'node:net';
 import type { RawData, WebSocket } from 'ws';
 import { isRoteraError, RoteraError } from '../errors.js';
 import { BATCH_PROTOCOL } from '../protocol/api.js';
@@ -8,8 +9,9 @@ import { problemOf } from '../protocol/problem.js';
 import type { ReadResult } from '../queue/read.js';
 import { Acks } from './acks.js';
 import type { Context } from './context.js';
-import { batchFrames, messagesArray } from './messages.js';
-import { CLOSE, send } from './sockets.js';
+import { binaryFrame, textFrame, writeFrames } from './frames.js';
+import { batchHeader, messagesArray } from './messages.js';
+import { CLOSE, heard, send } from './sockets.js';
 import { follow, type TailEvent, type TailPlan } from './tail.js';
 
 /** An ack is `{"type":"ack","id":N}`: nothing longer is expected of a client. */
@@ -17,22 +19,36 @@ const MAX_ACK_BYTES = 1024;
 /** A client that provokes errors and does not read them is cut when so much waits for it. */
 const MAX_UNREAD_BYTES = 1024 * 1024;
 
-/** Runs until the client goes away, the server stops or the queue ends. Never throws. */
-export async function tailOverWebSocket(socket: WebSocket, plan: TailPlan, context: Context): Promise<void> {
+/** Runs until the client goes away, the server stops or the queue ends. Never throws. @param wire the connection below */
+export async function tailOverWebSocket(
+  socket: WebSocket,
+  wire: Socket,
+  plan: TailPlan,
+  context: Context,
+): Promise<void> {
   const { queue, from } = plan;
-  const gone = new AbortController();
-  socket.on('close', () => gone.abort());
+  const { stopping } = context;
+  const ended = new AbortController();
+  const end = (): void => ended.abort();
+  socket.on('close', end);
+  stopping.addEventListener('abort', end);
   listen(socket, plan, context);
   try {
     const { epoch, oldest, next } = queue;
     await send(socket, JSON.stringify({ type: 'open', queue: queue.name, epoch, oldest, next, from }));
-    for await (const event of follow(plan, AbortSignal.any([gone.signal, context.stopping]))) {
-      const sent = framesOf(socket, plan, event, context).map((frame) => send(socket, frame));
-      await Promise.all(sent);
+    if (stopping.aborted) end();
+    for await (const event of follow(plan, ended.signal)) {
+      const taken = writeFrames(socket, wire, framesOf(socket, plan, event, context));
+      if (taken === undefined) continue;
+      await taken;
+      // A peer so slow that its pongs are late is no silent one: it has just taken something.
+      heard(socket);
     }
-    if (!gone.signal.aborted) await sayDraining(socket);
+    if (socket.readyState === socket.OPEN) await sayDraining(socket);
   } catch (error) {
-    if (!gone.signal.aborted) await sayWhy(socket, error, plan, context).catch(() => socket.terminate());
+    if (socket.readyState === socket.OPEN) await sayWhy(socket, error, plan, context).catch(() => socket.terminate());
+  } finally {
+    stopping.removeEventListener('abort', end);
   }
 }
 
@@ -56,21 +72,29 @@ async function sayWhy(socket: WebSocket, error: unknown, { queue }: TailPlan, { 
 
 const errorFrame = (error: RoteraError): string => JSON.stringify({ ...problemOf(error), type: 'error' });
 
-function framesOf(
-  socket: WebSocket,
-  { queue }: TailPlan,
-  event: TailEvent,
-  { tails }: Context,
-): ReadonlyArray<string | Buffer> {
-  if (event.type === 'gap') return [JSON.stringify({ type: 'gap', ...event.gap })];
-  if (event.type === 'up-to-date') return [JSON.stringify(event)];
-  if (socket.protocol === BATCH_PROTOCOL) return tails.encoded(queue, BATCH_PROTOCOL, event.result, batchFrames);
-  return tails.encoded(queue, 'json', event.result, textFrames);
+/** The frames that tell an event, encoded. */
+function framesOf(socket: WebSocket, { queue }: TailPlan, event: TailEvent, { tails }: Context): Buffer {
+  if (event.type === 'gap') return textFrame(JSON.stringify({ type: 'gap', ...event.gap }));
+  if (event.type === 'up-to-date') return upToDate(event.next);
+  const { result } = event;
+  if (socket.protocol === BATCH_PROTOCOL) return tails.encoded(queue, BATCH_PROTOCOL, result, batchFrames);
+  return tails.encoded(queue, 'json', result, jsonFrames);
 }
 
-const textFrames = (result: ReadResult): Buffer[] => [
-  Buffer.from(`{"type":"messages","messages":${messagesArray(result)}}`),
-];
+const upToDate = (next: number): Buffer => textFrame(JSON.stringify({ type: 'up-to-date', next }));
+
+const toldFully = (frames: readonly Buffer[], { next, upToDate: isLast }: ReadResult): Buffer =>
+  Buffer.concat(isLast ? [...frames, upToDate(next)] : frames);
+
+const jsonFrames = (result: ReadResult): Buffer =>
+  toldFully([textFrame(`{"type":"messages","messages":${messagesArray(result)}}`)], result);
+
+/** One frame a commit. */
+const batchFrames = (result: ReadResult): Buffer =>
+  toldFully(
+    result.slices.map((slice) => binaryFrame([batchHeader(slice), slice.records])),
+    result,
+  );
 
 /** Takes the acks of the client, and tells it what is wrong with one. */
 function listen(socket: WebSocket, { queue, cursor }: TailPlan, { windows, log }: Context): void {

@@ -16,6 +16,7 @@ const PIECE_BYTES = 256 * 1024;
 
 export type TailEvent =
   | { readonly type: 'gap'; readonly gap: Gap }
+  /** Tells as well that there is nothing behind them, if that is so. */
   | { readonly type: 'messages'; readonly result: ReadResult }
   | { readonly type: 'up-to-date'; readonly next: number };
 
@@ -58,12 +59,13 @@ export async function* follow(plan: TailPlan, signal: AbortSignal): AsyncGenerat
       await passGap(plan, result.gap);
       yield* giveGap(tail, result.gap);
     }
+    place = result.next;
     if (result.count > 0) {
       tail.give();
+      if (result.upToDate) told = place;
       yield { type: 'messages', result };
       tail.gave(result);
     }
-    place = result.next;
     if (place < queue.next) continue;
     if (told !== place) yield { type: 'up-to-date', next: place };
     told = place;

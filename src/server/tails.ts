@@ -16,9 +16,7 @@ const PIECE_OVERHEAD_BYTES = 256;
 /** A tail whose client has not taken a piece for so long is slow. */
 const SLOW_MS = 1000;
 
-type Piece = readonly Buffer[];
-
-const sizeOf = (piece: Piece): number => piece.reduce((sum, { length }) => sum + length, PIECE_OVERHEAD_BYTES);
+const sizeOf = ({ length }: Buffer): number => length + PIECE_OVERHEAD_BYTES;
 
 /** One open tail, as far as others want to know of it. */
 export class OpenTail {
@@ -59,7 +57,7 @@ export class Tails {
   readonly #limits: Pick<ServerLimits, 'maxTails' | 'maxTailsPerToken'>;
   readonly #byQueue = new WeakMap<Queue, number>();
   readonly #byToken = new Map<string, number>();
-  readonly #pieces = new LRUCache<string, Piece>({ maxSize: KEPT_BYTES, sizeCalculation: sizeOf });
+  readonly #pieces = new LRUCache<string, Buffer>({ maxSize: KEPT_BYTES, sizeCalculation: sizeOf });
   readonly #open = new Set<OpenTail>();
 
   constructor(limits: Pick<ServerLimits, 'maxTails' | 'maxTailsPerToken'>, metrics: Metrics) {
@@ -106,8 +104,8 @@ export class Tails {
   }
 
   /** Encodes a piece once for all tails that deliver it in the same form. @param encode must depend on nothing else */
-  encoded(queue: Queue, form: string, result: ReadResult, encode: (result: ReadResult) => Piece): Piece {
-    const key = `${form}/${queue.epoch}/${result.first}/${result.next}`;
+  encoded(queue: Queue, form: string, result: ReadResult, encode: (result: ReadResult) => Buffer): Buffer {
+    const key = `${form}/${queue.epoch}/${result.first}/${result.next}/${result.upToDate}`;
     const known = this.#pieces.get(key);
     if (known !== undefined) return known;
     const piece = encode(result);
