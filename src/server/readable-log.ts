@@ -2,14 +2,19 @@
  * Log lines for a person at a terminal, from those that pino writes. The libraries for this bring a dozen others along.
  */
 import { Writable } from 'node:stream';
-import { styleText } from 'node:util';
 
-const LEVELS: Readonly<Record<number, readonly [name: string, color: 'red' | 'yellow' | 'green' | 'gray']>> = {
-  60: ['FATAL', 'red'],
-  50: ['ERROR', 'red'],
-  40: ['WARN', 'yellow'],
-  30: ['INFO', 'green'],
-  20: ['DEBUG', 'gray'],
+/** Colors of terminals (ECMA-48, SGR). */
+const RED = 31;
+const GREEN = 32;
+const YELLOW = 33;
+const GRAY = 90;
+
+const LEVELS: Readonly<Record<number, readonly [name: string, color: number]>> = {
+  60: ['FATAL', RED],
+  50: ['ERROR', RED],
+  40: ['WARN', YELLOW],
+  30: ['INFO', GREEN],
+  20: ['DEBUG', GRAY],
 };
 
 interface Line {
@@ -25,12 +30,11 @@ export function readableLine(text: string, colors: boolean): string {
   const line = parse(text);
   if (line === undefined) return text;
   const { level, time, msg = '', err, pid: _pid, hostname: _hostname, ...facts } = line;
-  const [name, color] = LEVELS[level] ?? [String(level), 'gray'];
+  const [name, color] = LEVELS[level] ?? [String(level), GRAY];
   const shown = Object.entries(facts).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
-  const style = (format: 'red' | 'yellow' | 'green' | 'gray', words: string): string =>
-    colors ? styleText(format, words) : words;
+  const style = (color: number, words: string): string => (colors ? `\u001b[${color}m${words}\u001b[m` : words);
   const clock = new Date(time).toTimeString().slice(0, 8);
-  const head = [style('gray', clock), style(color, name.padEnd(5)), msg, ...shown.map((fact) => style('gray', fact))];
+  const head = [style(GRAY, clock), style(color, name.padEnd(5)), msg, ...shown.map((fact) => style(GRAY, fact))];
   const stack = err?.stack?.replace(/^/gm, '  ');
   return [head.join(' '), ...(stack === undefined ? [] : [stack])].join('\n');
 }
