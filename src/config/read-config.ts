@@ -112,7 +112,7 @@ function checkOption(key: keyof Config, source: string, value: unknown): unknown
 }
 
 function refusal(source: string, value: unknown, accepted: string): RoteraError {
-  const shown = JSON.stringify(value)?.slice(0, 200);
-  const text = `${source} = ${shown} is not accepted; accepted is ${accepted}.`;
+  const shown = (typeof value === 'string' ? value : JSON.stringify(value)).slice(0, 200);
+  const text = `${source} ${shown} is not accepted: ${accepted}.`;
   return new RoteraError('bad_config', text, { option: source, value: shown, accepted });
 }

@@ -4,7 +4,7 @@ import { join, relative } from 'node:path';
 import t from 'tap';
 import { lockDirectory } from '../../src/queue/directory-lock.js';
 import { Queues } from '../../src/queue/queues.js';
-import { PROGRAM, startProgram, startServer } from '../deploy/program.js';
+import { ROTERA_SERVER, run, serve } from '../support/program.js';
 
 const inUse = { code: 'in_use' };
 
@@ -39,7 +39,7 @@ t.test('a bind mount and another network lead to the same lock', { skip: !canIso
   const second = 'mount --bind "$1/rots" "$1/mounted" && exec "$2" "$3" --port 0 --dir "$1/mounted"';
   const lock = lockDirectory(join(root, 'rots'));
   t.teardown(() => lock.release());
-  t.equal(isolated(second, root, process.execPath, PROGRAM).status, 69);
+  t.equal(isolated(second, root, process.execPath, ROTERA_SERVER).status, 69);
 });
 
 t.test('another directory with the same name is another', async (t) => {
@@ -67,7 +67,7 @@ t.test(
   'a second server is refused 100 times of 100, whatever is deleted, and the directory is free after kill -9',
   async (t) => {
     const directory = join(t.testdir({ rots: {} }), 'rots');
-    const first = await startServer(t, ['--dir', directory]);
+    const first = await serve(t, ['--dir', directory]);
     await fetch(`${first.url}/queues/q`, { method: 'PUT', body: '{"maxBytes":1000}' });
     rmSync(join(directory, 'q.rot-lock'));
     writeFileSync(join(directory, 'unrelated'), '');
@@ -79,14 +79,12 @@ t.test(
       refused++;
     }
     for (const { path } of [...paths, paths[0] as { path: string }]) {
-      const second = startProgram(t, ['--port', '0', '--dir', path]);
-      t.equal(await second.ended, 69, 'a server of its own');
+      t.match(await run(['serve', '--port', '0', '--dir', path]), { code: 69 }, 'a server of its own');
       refused++;
     }
     t.equal(refused, 100);
     t.equal((await fetch(`${first.url}/queues/q`)).status, 200, 'the first goes on');
-    first.child.kill('SIGKILL');
-    t.equal(await first.ended, 'SIGKILL');
+    t.equal(await first.stop('SIGKILL'), 'SIGKILL');
     await (await Queues.open(directory, { now: Date.now })).close();
   },
 );
