@@ -29,9 +29,11 @@ export async function pushEach(queue: Queue, ...texts: string[]): Promise<void> 
   for (const text of texts) await queue.push(batchOf([Buffer.from(text)]));
 }
 
-/** `m3`, `m4`, … as pushes of their own, up to but not including `to`. */
-export const pushNumbered = (queue: Queue, from: number, to: number): Promise<void> =>
-  pushEach(queue, ...Array.from({ length: to - from }, (_, i) => `m${from + i}`));
+/** `m3`, `m4`, … as pushes of their own, at the same time but in this order, up to but not including `to`. */
+export async function pushNumbered(queue: Queue, from: number, to: number): Promise<void> {
+  const texts = Array.from({ length: to - from }, (_, i) => `m${from + i}`);
+  await Promise.all(texts.map((text) => pushEach(queue, text)));
+}
 
 export const read = ({ send }: Wire, query = '', headers: Record<string, string> = {}): Promise<Response> =>
   send({ path: `/queues/q/messages${query}`, headers });

@@ -18,7 +18,9 @@ export class Peer {
     t: Test,
     readonly socket: WebSocket,
   ) {
-    t.teardown(() => socket.terminate());
+    t.teardown(() => {
+      if (socket.readyState !== socket.CONNECTING) socket.terminate();
+    });
     socket.on('message', (data, isBinary) => {
       const frame = isBinary ? (data as Buffer) : String(data);
       if (typeof frame === 'string') note(frame);
