@@ -148,7 +148,9 @@ export function addReadRoutes(app: FastifyInstance, context: Context): void {
 
 /** What does not stand in the body is told in headers. */
 function sendResult(reply: FastifyReply, { name }: Queue, result: ReadResult, type: ReadType): FastifyReply {
-  reply.headers({ 'cache-control': 'no-store', vary: 'accept' }).type(type);
+  // CORS has named Origin there already.
+  const vary = [reply.getHeader('vary') ?? [], 'accept'].flat().join(', ');
+  reply.headers({ 'cache-control': 'no-store', vary }).type(type);
   if (type === JSON_TYPE) return reply.send(readText(name, result));
   reply.headers({
     'rotera-first': String(result.first),

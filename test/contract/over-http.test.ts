@@ -3,6 +3,10 @@
  */
 import t from 'tap';
 import { startListening } from '../support/wire.js';
+import { draining } from './draining.js';
 import { suites } from './suites.js';
 
-for (const [name, suite] of Object.entries(suites)) t.test(name, async (t) => suite(t, startListening));
+// A busy machine takes its time.
+t.setTimeout(600_000);
+for (const [name, suite] of Object.entries({ ...suites, draining }))
+  t.test(name, async (t) => suite(t, startListening));

@@ -1,9 +1,12 @@
 /**
  * Every suite of the contract that runs over any transport.
  */
+import { access } from './access.js';
 import { create } from './create.js';
 import { cursors } from './cursors.js';
+import { errors } from './errors.js';
 import { message } from './message.js';
+import { origins } from './origins.js';
 import { producers } from './producers.js';
 import { pushes } from './push.js';
 import { pushSocket } from './push-socket.js';
@@ -28,4 +31,7 @@ export const suites: Readonly<Record<string, Suite>> = {
   'tail with a cursor': tailCursors,
   'tail as server-sent events': tailEvents,
   stat: stats,
+  access,
+  origins,
+  errors,
 };

@@ -1,11 +1,11 @@
 /**
  * One contract, several transports: a server that is asked in the process itself, or over real connections.
  */
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { PassThrough, type Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import type { Test } from 'tap';
 import { WebSocket } from 'ws';
@@ -21,6 +21,8 @@ export interface WireOptions extends Omit<AppOptions, 'queues'> {
   readonly directory?: string;
   /** Path of a Unix socket to listen on. */
   readonly socket?: string;
+  /** Called before the application is ready. */
+  readonly prepare?: (app: FastifyInstance) => void;
 }
 
 export interface SocketOptions {
@@ -57,9 +59,11 @@ export class Refused extends Error {
 
 export type Start<W extends Wire = Wire> = (t: Test, options?: WireOptions) => Promise<W>;
 
-async function build(t: Test, { directory, socket, ...options }: WireOptions): Promise<Pick<Wire, 'app' | 'queues'>> {
+async function build(t: Test, options: WireOptions): Promise<Pick<Wire, 'app' | 'queues'>> {
+  const { directory, socket, prepare, ...rest } = options;
   const queues = await openQueues(t, directory ?? t.testdir(), options.now);
-  const app = await buildApp({ queues, ...options });
+  const app = await buildApp({ queues, ...rest });
+  prepare?.(app);
   t.teardown(() => app.close());
   return { app, queues };
 }
@@ -79,10 +83,26 @@ function answerOf(status: number, headers: IncomingHttpHeaders, body: Buffer): R
 
 const bytesOf = (body: Request['body']): Buffer | undefined => (body === undefined ? undefined : Buffer.from(body));
 
+/** The server's end of an upgraded connection in the process, as the request knows it before it is upgraded. */
+class ServerEnd extends EventEmitter {
+  stream: Duplex | undefined;
+
+  get writableLength(): number {
+    return this.stream?.writableLength ?? 0;
+  }
+
+  write(chunk: Buffer, done: (error?: Error | null) => void): boolean | undefined {
+    return this.stream?.write(chunk, done);
+  }
+}
+
 /** Asks without a connection. */
 export const startInProcess: Start = async (t, options = {}) => {
   const { app, queues } = await build(t, options);
   await app.ready();
+  app.websocketServer.on('connection', (server, { socket }) => {
+    (socket as unknown as ServerEnd).stream = (server as unknown as { _socket: Duplex })._socket;
+  });
   // A server that listens keeps the process alive; a wait alone does not.
   const alive = setInterval(() => undefined, 60_000);
   t.teardown(() => clearInterval(alive));
@@ -107,8 +127,8 @@ export const startInProcess: Start = async (t, options = {}) => {
       ...(protocols.length > 0 ? { 'sec-websocket-protocol': protocols.join(', ') } : {}),
     };
     let peer: Peer | undefined;
-    // It knows of the request what a real one would have.
-    const context = { headers: all, rawHeaders: Object.entries(all).flat(), socket: new PassThrough() };
+    // The request has what a real one would have.
+    const context = { headers: all, rawHeaders: Object.entries(all).flat(), socket: new ServerEnd() };
     const onInit = (socket: unknown): void => {
       peer = new Peer(t, socket as WebSocket);
     };
