@@ -22,8 +22,8 @@ function pack(...words: string[]): Packed {
 /** What a folder of sources becomes in `dist`. */
 const built = (folder: string): string[] =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.ts'))
-    .map((file) => `dist/${folder}/${file.replace(/\.ts$/, '.js')}`);
+    .filter((file) => /\.c?ts$/.test(file))
+    .map((file) => `dist/${folder}/${file.replace(/ts$/, 'js')}`);
 
 t.test('the package holds what is needed to run, and nothing else', async (t) => {
   const files = pack('--dry-run').files.map(({ path }) => path);
@@ -31,7 +31,7 @@ t.test('the package holds what is needed to run, and nothing else', async (t) =>
   const unneeded = files.filter((file) => !/^(dist\/(src|cli)|systemd)\//.test(file) && !texts.includes(file));
   t.strictSame(unneeded, []);
   t.strictSame(
-    files.filter((file) => /\.(ts|tsbuildinfo|rot|test\.js|map)$/.test(file)),
+    files.filter((file) => /(\.(tsbuildinfo|rot|map)|\.test\.js)$/.test(file)),
     [],
   );
   const units = readdirSync(join(root, 'systemd'), { recursive: true, encoding: 'utf8', withFileTypes: true });
