@@ -17,6 +17,8 @@ const THREADS = '16';
 const OPEN_MS = 6000;
 const IDLE_BYTES = 300 * 1024;
 const FAST_P99_MS = 100;
+/** On a machine that is busy with other things: not more than so many times what it takes while the slow ones are idle. */
+const FAST_TIMES = 2;
 const LOOK_P99_MS = 50;
 const LOOP_P99_MS = 100;
 const DEADLINE_MS = 300_000;
@@ -24,11 +26,12 @@ const DEADLINE_MS = 300_000;
 const CONTROL_QUEUES = 20;
 
 /** Everything that many queues must not show. */
-function* complaints({ openMs, idleBytes, busy }: Crowd): Generator<string> {
+function* complaints({ openMs, idleBytes, calm, busy }: Crowd): Generator<string> {
   if (openMs > OPEN_MS) yield `opening all took ${openMs.toFixed()} ms`;
   if (idleBytes > IDLE_BYTES) yield `an idle queue takes ${idleBytes.toFixed()} bytes of memory`;
   if (busy.silent > 0) yield `${busy.silent} queues acknowledged nothing`;
-  if (busy.fast.p99 > FAST_P99_MS) yield `fast queues acknowledge within ${busy.fast.p99.toFixed()} ms (99 of 100)`;
+  if (busy.fast.p99 > Math.max(FAST_P99_MS, FAST_TIMES * calm.fast.p99))
+    yield `fast queues acknowledge within ${busy.fast.p99.toFixed()} ms (99 of 100)`;
   if (busy.looks.p99 > LOOK_P99_MS) yield `a stat and a read take ${busy.looks.p99.toFixed()} ms (99 of 100)`;
   if (busy.loopP99 > LOOP_P99_MS) yield `the event loop is ${busy.loopP99.toFixed()} ms late (99 of 100)`;
 }
@@ -40,12 +43,7 @@ const row = (name: string, { count, p50, p99, most }: Latencies): string[] => [
 ];
 
 /** Makes queues, opens them and pushes to them. `match`: which files are on the slow disk. */
-async function gather(
-  trial: Trial,
-  shim: Shim,
-  fast: number,
-  match: string,
-): Promise<{ crowd?: Crowd; wrong: string[] }> {
+async function gather(trial: Trial, shim: Shim, fast: number, match: string): Promise<Crowd> {
   const directory = join(trial.directory, `queues-${fast}`);
   mkdirSync(directory);
   const job: CrowdJob = { directory, seed: trial.seed, fast, slow: SLOW, makes: true, phaseMs: 5000 };
@@ -67,20 +65,21 @@ async function gather(
       },
     },
   );
-  const ends = [complaintAbout(making), complaintAbout(serving)].filter((text) => text !== undefined);
-  return crowd === undefined ? { wrong: ends } : { crowd, wrong: [...ends, ...complaints(crowd)] };
+  const complaint = complaintAbout(making) ?? complaintAbout(serving);
+  if (complaint !== undefined || crowd === undefined) throw new Error(`The process with the queues: ${complaint}`);
+  return crowd;
 }
 
 async function prove(trial: Trial): Promise<Outcome> {
   const shim = Shim.compile(trial.directory);
-  const { crowd, wrong } = await gather(trial, shim, trial.rounds, '/slow-');
-  const control = await gather(trial, shim, CONTROL_QUEUES, '.rot');
-  const caught = control.wrong.find((text) => text.startsWith('fast queues'));
-  const outcome = { rounds: trial.rounds, violations: wrong, controls: [{ name: 'all on the slow disk', caught }] };
-  if (crowd === undefined) return { ...outcome, facts: [] };
+  const crowd = await gather(trial, shim, trial.rounds, '/slow-');
   const { openMs, idleBytes, calm, busy } = crowd;
+  const allSlow = await gather(trial, shim, CONTROL_QUEUES, '.rot');
+  const caught = [...complaints({ ...crowd, busy: allSlow.busy })].find((text) => text.startsWith('fast queues'));
   return {
-    ...outcome,
+    rounds: trial.rounds,
+    violations: [...complaints(crowd)],
+    controls: [{ name: 'all on the slow disk', caught }],
     facts: [
       [`queues on a disk whose sync takes ${SYNC_MS} ms`, SLOW],
       ['ms to open all', openMs.toFixed()],
