@@ -12,6 +12,7 @@ import { blockKey, keyChunk, keyFirst } from './block-store.js';
 import { readCursors } from './cursors.js';
 import { Environment } from './environment.js';
 import { type FileConfig, type FileState, readConfig, readMeta, STATE_KEY } from './file-meta.js';
+import { walkPages } from './pages/walk.js';
 import { probe } from './probe.js';
 
 /** Blocks looked at under one snapshot. */
@@ -36,6 +37,9 @@ export async function checkRotFile(path: string): Promise<CheckReport> {
   const check = new Check(path);
   try {
     probe(path, { readOnly: true });
+    // Damage that does not keep LMDB from reading: the file is looked at further.
+    const walk = walkPages(path, { thorough: true });
+    if (!walk.ok && walk.fault === 'damaged') check.report(`${walk.reason}, which is mended when the value is removed`);
     const environment = Environment.open(path, { readOnly: true });
     try {
       check.run(environment);

@@ -1,7 +1,7 @@
 /**
  * The directory of rot files: queues by name.
  */
-import { accessSync, constants, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, lstatSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { isRoteraError, messageOf, RoteraError } from '../errors.js';
 import { newBlockCache } from './block-store.js';
@@ -58,9 +58,16 @@ function removeLeftovers(directory: string, now: number): void {
   }
 }
 
-/** What tells one file under a name from another, or from what it was before. */
-const fingerprint = ({ ino, size, mtimeMs }: { ino: number; size: number; mtimeMs: number }): string =>
-  `${ino}/${size}/${mtimeMs}`;
+/**
+ * What tells one file under a name from another, or from what it was before: its contents, its links, who may use it, and who
+ * may use its lock file. Undefined when there is none.
+ */
+function fingerprintOf(path: string): string | undefined {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return undefined;
+  const lock = lstatSync(`${path}-lock`, { throwIfNoEntry: false });
+  return [stat.ino, stat.size, stat.ctimeMs, lock?.mode, lock?.uid, lock?.gid].join('/');
+}
 
 /** What became of a file in the directory. */
 export type QueuesChange =
@@ -226,8 +233,8 @@ export class Queues {
 
   async #openFile(name: string): Promise<void> {
     const path = this.#path(name);
-    const stat = statSync(path, { throwIfNoEntry: false });
-    if (stat === undefined || this.#unreadable.get(name)?.fingerprint === fingerprint(stat)) return;
+    const fingerprint = fingerprintOf(path);
+    if (fingerprint === undefined || this.#unreadable.get(name)?.fingerprint === fingerprint) return;
     try {
       const readOnly = await tryAgain(path);
       const file = await RotFile.open(path, { blocks: this.#blocks, ...(readOnly === undefined ? {} : { readOnly }) });
@@ -241,7 +248,7 @@ export class Queues {
       const reason = isRoteraError(error)
         ? error
         : new RoteraError('queue_unreadable', messageOf(error), {}, { cause: error });
-      this.#unreadable.set(name, { queue: name, reason, fingerprint: fingerprint(stat) });
+      this.#unreadable.set(name, { queue: name, reason, fingerprint });
       this.options.onChange?.({ type: 'unreadable', queue: name, reason });
     }
   }

@@ -1,11 +1,22 @@
 import { execFileSync } from 'node:child_process';
-import { linkSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { isRoteraError } from '../../src/errors.js';
+import { checkRotFile } from '../../src/queue/check.js';
 import { probe } from '../../src/queue/probe.js';
 import { Queues } from '../../src/queue/queues.js';
 import { garbage, harmPage, random } from '../support/damage.js';
+import { pagesFor, pageUses } from '../support/rot-pages.js';
 import { fillQueue } from '../support/workload.js';
 
 const PAGE = 4096;
@@ -96,4 +107,34 @@ t.test('one file under two names is served under one', async (t) => {
       ['third', 'queue_unreadable'],
     ],
   );
+  // What was refused is tried again once its cause is gone.
+  rmSync(join(queues.directory, 'first.rot'));
+  await queues.rescan();
+  t.same(
+    queues.all.map(({ name }) => name),
+    ['second'],
+  );
+});
+
+t.test('a file is served once what kept it from that is gone', async (t) => {
+  const served = t.testdir();
+  copyFileSync(pathOf('sound'), join(served, 'q.rot'));
+  mkdirSync(join(served, 'q.rot-lock'));
+  const queues = await Queues.open(served, { now: () => Date.now(), pollMs: 0 });
+  t.teardown(() => queues.close());
+  t.throws(() => queues.get('q'), { code: 'queue_unreadable' });
+  rmdirSync(join(served, 'q.rot-lock'));
+  await queues.rescan();
+  t.equal(queues.get('q').name, 'q');
+});
+
+t.test('rotera check sees a damaged header of a value, and looks at the rest all the same', async (t) => {
+  const { problems, blocks } = await checkRotFile(pathOf('sound'));
+  t.same(problems, []);
+  const [page] = pagesFor(pageUses(sound), 'value') as [number];
+  const harmed = Buffer.from(sound);
+  harmed[page * PAGE + 20] = 77;
+  writeFileSync(pathOf('harmed'), harmed);
+  const report = await checkRotFile(pathOf('harmed'));
+  t.match(report, { sound: false, count: 1, blocks });
 });
