@@ -73,7 +73,6 @@ export async function serve(load: () => Config, context: ServeContext): Promise<
   const logger = { level: config.logLevel, stream: logs };
   const app = await buildApp({ queues, access, metrics, logger, ...network, isReady: () => ready });
   try {
-    onChange = logChanges(app);
     const manager = new ServiceManager(env, process.pid, notify, (error) =>
       app.log.warn({ err: error }, 'systemd cannot be told how the service stands'),
     );
@@ -85,6 +84,8 @@ export async function serve(load: () => Config, context: ServeContext): Promise<
     await ensureQueues(queues, config.queues);
     ready = true;
     greet(stdout, address, queues);
+    // What was there at the start has just been told.
+    onChange = logChanges(app);
     app.log.info({ address, version, queues: queues.all.length }, 'the server is ready');
     manager.ready(status(queues));
     await stopped;
