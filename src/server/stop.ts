@@ -1,6 +1,7 @@
 /**
  * How the server stops: what is under way is finished, what is new is refused, nothing holds it up for long.
  */
+import { setMaxListeners } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
@@ -25,6 +26,8 @@ declare module 'fastify' {
 /** Makes `app.close()` a graceful stop. The answer aborts when it begins: reads that wait end, tails say goodbye. */
 export function stopGracefully(app: FastifyInstance): AbortSignal {
   const stop = new AbortController();
+  // Every socket listens to it: many are no leak.
+  setMaxListeners(0, stop.signal);
   const silent = new SilentConnections(app);
   let accepting = true;
   app.decorate('stopAccepting', async () => {
