@@ -43,6 +43,9 @@ export function shortTextFrames(texts: Iterable<string>): Buffer {
   return Buffer.from(frames, 'latin1');
 }
 
+/** The connection below a WebSocket: ws keeps it under this name (lib/websocket.js), and it need not be the request's own. */
+export const wireOf = (socket: WebSocket): Socket => (socket as unknown as { readonly _socket: Socket })._socket;
+
 /**
  * Writes encoded frames to an open socket. ws writes each of its own frames in one go, so that the two can take turns.
  * @param wire the connection below it

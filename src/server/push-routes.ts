@@ -11,6 +11,7 @@ import type { PushOptions } from '../queue/group.js';
 import type { ProducerClaim } from '../queue/producers.js';
 import { setQueueHeaders } from './answers.js';
 import type { Context, QueueRoute } from './context.js';
+import { wireOf } from './frames.js';
 import { pushOverWebSocket } from './push-socket.js';
 
 /** What the body is, is said by its content type. @throws `empty_body`, `empty_batch`, `malformed_batch`, `push_too_large` */
@@ -98,7 +99,7 @@ export function addPushRoutes(app: FastifyInstance, context: Context): void {
     wsHandler: (socket, request) =>
       pushOverWebSocket(
         socket,
-        request.raw.socket,
+        wireOf(socket),
         queues.get((request.params as QueueRoute['Params']).queue),
         socketClaim(request),
         context,

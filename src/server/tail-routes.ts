@@ -9,6 +9,7 @@ import { resolveFrom } from '../queue/position.js';
 import type { Queue } from '../queue/queue.js';
 import { checkBegun, checkEpoch, needsCursor, openCursor } from './answers.js';
 import type { Context, QueueRoute } from './context.js';
+import { wireOf } from './frames.js';
 import { countMissed, gapError, recreatedGap, type TailPlan } from './tail.js';
 import { startEvents, tailOverEvents } from './tail-events.js';
 import { tailOverWebSocket } from './tail-socket.js';
@@ -129,7 +130,7 @@ export function addTailRoutes(app: FastifyInstance, context: Context): void {
     },
     wsHandler: (socket, request) => {
       const { plan, leave } = take(request);
-      void tailOverWebSocket(socket, request.raw.socket, plan, context).finally(leave);
+      void tailOverWebSocket(socket, wireOf(socket), plan, context).finally(leave);
     },
   });
 }

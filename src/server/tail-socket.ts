@@ -27,17 +27,13 @@ export async function tailOverWebSocket(
   context: Context,
 ): Promise<void> {
   const { queue, from } = plan;
-  const { stopping } = context;
-  const ended = new AbortController();
-  const end = (): void => ended.abort();
-  socket.on('close', end);
-  stopping.addEventListener('abort', end);
+  const gone = new AbortController();
+  socket.on('close', () => gone.abort());
   listen(socket, plan, context);
   try {
     const { epoch, oldest, next } = queue;
     await send(socket, JSON.stringify({ type: 'open', queue: queue.name, epoch, oldest, next, from }));
-    if (stopping.aborted) end();
-    for await (const event of follow(plan, ended.signal)) {
+    for await (const event of follow(plan, AbortSignal.any([gone.signal, context.stopping]))) {
       const taken = writeFrames(socket, wire, framesOf(socket, plan, event, context));
       if (taken === undefined) continue;
       await taken;
@@ -47,8 +43,6 @@ export async function tailOverWebSocket(
     if (socket.readyState === socket.OPEN) await sayDraining(socket);
   } catch (error) {
     if (socket.readyState === socket.OPEN) await sayWhy(socket, error, plan, context).catch(() => socket.terminate());
-  } finally {
-    stopping.removeEventListener('abort', end);
   }
 }
 
