@@ -8,6 +8,7 @@ import type { Context, Outcome } from './context.js';
 import { USAGE } from './exit-codes.js';
 import { commandHelp, generalHelp } from './help.js';
 import { manual } from './markdown.js';
+import { normalize } from './normalize.js';
 import { styleFor } from './style.js';
 import { usageText } from './usage-error.js';
 import { packageVersion } from './version.js';
@@ -19,25 +20,10 @@ export function buildCli(): Cli<Context> {
   return cli;
 }
 
-/**
- * The words as clipanion takes them: `--create`, as in the Haskell rotera, is `create`; and a negative number behind an option
- * is its value (`--from -10`), which clipanion takes for an option.
- */
-function normalize(args: readonly string[]): string[] {
-  const words: string[] = [];
-  for (const word of args) {
-    const previous = words.at(-1);
-    if (words.length === 0 && word === '--create') words.push('create');
-    else if (/^-\d+$/.test(word) && previous?.startsWith('--')) words.splice(-1, 1, `${previous}=${word}`);
-    else words.push(word);
-  }
-  return words;
-}
-
 /** Runs one command line. Resolves to its exit code: nothing is thrown. */
 export async function runCli(args: readonly string[], context: Context): Promise<number> {
   const cli = buildCli();
-  const words = normalize(args);
+  const words = normalize(cli, args);
   const help = helpFor(cli, words, context);
   if (help !== undefined) {
     context.stdout.write(help);
@@ -56,7 +42,7 @@ export async function runWords(cli: Cli<Context>, words: readonly string[], cont
   } catch (error) {
     const { stderr, env } = context;
     const meant = findCommand(words.find((word) => !word.startsWith('-')));
-    stderr.write(`${styleFor(stderr, env).red('rotera:')} ${usageText(words, meant, error)}\n`);
+    stderr.write(`${styleFor(stderr, env).red('rotera:')} ${usageText(cli, words, meant, error)}\n`);
     return { exitCode: USAGE, command: undefined };
   }
 }

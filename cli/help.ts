@@ -28,6 +28,7 @@ export const EXIT_CODE_TEXTS = [
   ['70', 'something is wrong in rotera itself'],
   ['73', 'no room on the disk, or the file exists'],
   ['75', 'try again later'],
+  ['77', 'not allowed: no token, or one that is not for this'],
   ['78', 'the configuration is wrong'],
   ['130', 'ended by Ctrl-C'],
 ] as const;
@@ -35,9 +36,10 @@ export const EXIT_CODE_TEXTS = [
 /** Everything on one screen. */
 export function generalHelp(version: string, style: Style): string {
   const lines = [
-    `${style.bold('rotera')} ${version}: queues that keep the last messages, each in one file of fixed size`,
+    `${style.bold('rotera')} ${version}: queues that keep the last messages, in files of fixed size`,
     '',
-    'usage: rotera COMMAND [options]     (rotera COMMAND --help: its options, with examples)',
+    'usage: rotera COMMAND [options]',
+    '       rotera COMMAND --help     its options, with examples',
   ];
   for (const [category, commands] of byCategory()) {
     lines.push('', style.bold(category));

@@ -11,6 +11,7 @@ import type { RecordBatch, RoteraClient } from '../src/client/node.js';
 import { isRoteraError, RoteraError } from '../src/errors.js';
 import type { PushBody } from '../src/protocol/answers.js';
 import type { AnyGap } from './message-format.js';
+import { pause } from './pause.js';
 
 export interface End {
   readonly client: RoteraClient;
@@ -27,6 +28,8 @@ export interface MirrorOptions {
   readonly once: boolean;
   readonly onCopied: (copied: Copied) => void;
   readonly onGap: (gap: AnyGap) => void;
+  /** The source was removed; it is waited for. */
+  readonly onSourceGone: () => void;
 }
 
 /** A run of messages that the target has, durably. */
@@ -43,21 +46,44 @@ export interface Copied {
 const PIECE_BYTES = 4 * 1024 * 1024;
 const PIECE_MESSAGES = 100_000;
 const WAIT_SECONDS = 30;
+/** A source that was removed is looked for so often. */
+const LOOK_AGAIN_MS = 500;
 const MAX_PRODUCER_NAME = 128;
 
-/** Copies until `signal` aborts, or to the end with `once`. @throws what either server refuses */
+/**
+ * Copies until `signal` aborts, or to the end with `once`. A source that is removed later is waited for.
+ * @throws what either server refuses, as `queue_not_found` for a source that never was there or a target that is not
+ */
 export async function mirror(options: MirrorOptions): Promise<void> {
   const { source, signal } = options;
-  while (!signal.aborted) {
-    const { epoch } = await source.client.stat(source.queue, { signal });
+  let epoch = (await source.client.stat(source.queue, { signal })).epoch;
+  while (true) {
     const copy = new Copy(options, epoch);
     try {
-      await copy.run();
-      return;
+      return await copy.run();
     } catch (error) {
-      // The source was made anew: another life, another copy, from its beginning.
-      if (!isRoteraError(error, 'epoch_changed')) throw error;
-      options.onGap({ from: copy.place ?? 0, to: 0, count: null, reason: 'recreated' });
+      const now = await newEpoch(error, options);
+      if (now === undefined) throw error;
+      // Another life, another copy, from its beginning.
+      if (now !== epoch) options.onGap({ from: copy.place ?? 0, to: 0, count: null, reason: 'recreated' });
+      epoch = now;
+    }
+  }
+}
+
+/** The epoch of the source after an error that came of its being removed or made anew; undefined for any other error. */
+async function newEpoch(error: unknown, { source, signal, onSourceGone }: MirrorOptions): Promise<string | undefined> {
+  if (!isRoteraError(error, 'epoch_changed') && !isRoteraError(error, 'queue_not_found')) return undefined;
+  for (let told = false; ; told = true) {
+    try {
+      const { epoch } = await source.client.stat(source.queue, { signal });
+      // A source that never went away: it is the target that is missing.
+      return told || isRoteraError(error, 'epoch_changed') ? epoch : undefined;
+    } catch (gone) {
+      if (!isRoteraError(gone, 'queue_not_found')) throw gone;
+      if (!told) onSourceGone();
+      await pause(LOOK_AGAIN_MS, signal);
+      signal.throwIfAborted();
     }
   }
 }

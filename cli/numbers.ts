@@ -5,7 +5,7 @@ import { RoteraError } from '../src/errors.js';
 
 const COUNT_UNITS: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9 };
 const BYTE_UNITS: Readonly<Record<string, number>> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
-const SECONDS: Readonly<Record<string, number>> = { '': 1, s: 1, m: 60, h: 3600, d: 86_400 };
+const SECONDS: Readonly<Record<string, number>> = { '': 1, ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400 };
 
 /** A whole number, with k, M or G behind it for thousands, millions, … @throws `bad_parameter` */
 export const parseCount = (option: string, text: string): number =>
@@ -15,9 +15,9 @@ export const parseCount = (option: string, text: string): number =>
 export const parseBytes = (option: string, text: string): number =>
   parse(option, text, /^(\d+)([kmgt]?)(?:i?b)?$/i, BYTE_UNITS, 'bytes such as 1000, 64M or 2G');
 
-/** Seconds, or with s, m, h or d behind the number. @throws `bad_parameter` */
+/** Seconds, or with ms, s, m, h or d behind the number. @throws `bad_parameter` */
 export const parseSeconds = (option: string, text: string): number =>
-  parse(option, text, /^(\d+)([smhd]?)$/, SECONDS, 'seconds, or a duration such as 30s, 10m, 2h or 7d');
+  parse(option, text, /^(\d+)(ms|[smhd]?)$/, SECONDS, 'seconds, or a duration such as 30s, 10m, 2h or 7d');
 
 function parse(
   option: string,

@@ -2,29 +2,53 @@
  * What is said about a command line that is not understood.
  */
 import { COMMANDS, nameOf, type RoteraCommand } from './commands.js';
+import { type Definitions, optionsOf } from './options.js';
 
-/** One line that says what is wrong, one that says where to look. */
-export function usageText(words: readonly string[], command: RoteraCommand | undefined, error: unknown): string {
-  const first = words.find((word) => !word.startsWith('-')) ?? words[0] ?? '';
+/** What is wrong, and where to look. */
+export function usageText(
+  cli: Definitions,
+  words: readonly string[],
+  command: RoteraCommand | undefined,
+  error: unknown,
+): string {
   if (command === undefined) {
-    const near = nearest(first, COMMANDS.map(nameOf));
-    const hint = near === undefined ? '' : ` Did you mean ${near}?`;
-    return `there is no command ${first}.${hint} See rotera --help.`;
+    const first = words.find((word) => !word.startsWith('-')) ?? words[0] ?? '';
+    return `there is no command ${first}.${guess(first, COMMANDS.map(nameOf))} See rotera --help.`;
   }
   const name = nameOf(command);
-  return `${reasonOf(error, command)}\nusage: rotera ${name} [options] ${command.synopsis}\nSee rotera ${name} --help.`;
+  const reason = unknownOption(cli, words, command) ?? reasonOf(error, name);
+  return `${reason}\nusage: ${`rotera ${name} [options] ${command.synopsis}`.trimEnd()}\nSee rotera ${name} --help.`;
 }
 
+/** The first option that the command does not have. */
+function unknownOption(cli: Definitions, words: readonly string[], command: RoteraCommand): string | undefined {
+  const known = optionsOf(cli, command).flatMap(({ names }) =>
+    names.flatMap((name) => [name, `--no-${name.slice(2)}`]),
+  );
+  const end = words.indexOf('--');
+  const given = (end === -1 ? words : words.slice(0, end)).map((word) => word.replace(/=.*/s, ''));
+  const unknown = given.find((word) => /^--?[^\d-]/.test(word) && !known.includes(word) && !isBundle(word, known));
+  if (unknown === undefined) return undefined;
+  return `${unknown} is no option of ${nameOf(command)}.${guess(unknown, known)}`;
+}
+
+/** `-fy` is `-f -y`. */
+const isBundle = (word: string, known: readonly string[]): boolean =>
+  /^-[^-]{2,}$/.test(word) && [...word.slice(1)].every((letter) => known.includes(`-${letter}`));
+
 /** clipanion's own reason, without its list of all that would have been possible. */
-function reasonOf(error: unknown, command: RoteraCommand): string {
+function reasonOf(error: unknown, name: string): string {
   const message = error instanceof Error ? (error.message.split('\n')[0] as string) : String(error);
-  const option = /^Unsupported option name \("(.*)"\)/.exec(message)?.[1];
-  if (option !== undefined) return `${option} is no option of ${nameOf(command)}.`;
-  if (/^(Command not found|Not enough positional)/.test(message)) return `${nameOf(command)}: something is missing.`;
-  if (/^Extraneous positional argument \("(.*)"\)/.test(message)) {
-    return `${nameOf(command)} does not know what to do with ${/\("(.*)"\)/.exec(message)?.[1]}.`;
-  }
-  return message;
+  const extra = /^Extraneous positional argument \("(.*)"\)/.exec(message)?.[1];
+  if (extra !== undefined) return `${name} does not know what to do with ${extra}.`;
+  const valueless = /^Not enough arguments to option (\S+?)\.?$/.exec(message)?.[1];
+  if (valueless !== undefined) return `${valueless} needs a value.`;
+  return /^(Command not found|Not enough positional)/.test(message) ? `${name}: something is missing.` : message;
+}
+
+function guess(word: string, candidates: readonly string[]): string {
+  const near = nearest(word, candidates);
+  return near === undefined ? '' : ` Did you mean ${near}?`;
 }
 
 /** The candidate that differs by least; undefined when all differ by more than two letters. */

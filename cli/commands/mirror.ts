@@ -65,6 +65,7 @@ export class MirrorCommand extends ClientCommand {
         signal,
         once: this.once,
         onGap: (gap) => this.#tellGap(gap),
+        onSourceGone: () => this.notice('the source was removed; waiting for it', { waiting: 'source' }),
         onCopied: (copied) => {
           this.#count(copied);
           progress.update(this.#bytes, this.#messages);

@@ -44,7 +44,7 @@ export class PushCommand extends ClientCommand {
     const { client, queue } = this;
     const signal = this.interruptible();
     // Asked first, so that a missing queue is told before anything is typed or read.
-    const { maxMessageBytes } = await client.stat(queue);
+    const maxMessageBytes = await this.#longestMessage();
     const progress = startProgress(this.context.stderr, this.#totalBytes());
     try {
       await client.push(queue, endedBy(signal, this.#source(maxMessageBytes)), {
@@ -61,6 +61,16 @@ export class PushCommand extends ClientCommand {
       progress.stop();
     }
     await this.#tell();
+  }
+
+  async #longestMessage(): Promise<number> {
+    try {
+      return (await this.client.stat(this.queue)).maxMessageBytes;
+    } catch (error) {
+      // A token may be for pushes only: then the server says what is too long.
+      if (isRoteraError(error, 'forbidden')) return MAX_MESSAGE_BYTES;
+      throw error;
+    }
   }
 
   /** The same error, which says as well what is safe. */

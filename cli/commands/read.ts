@@ -39,7 +39,9 @@ export class ReadCommand extends ClientCommand {
   to = Option.String('--to', { description: 'Id to stop before.' });
   limit = Option.String('-n,--limit', { description: `Most messages (${DEFAULT_READ_LIMIT}, or all up to --to).` });
   wait = Option.String('--wait', { description: 'How long to wait for a first message, up to 60s.' });
-  format = Option.String('--format', 'raw', { description: 'raw, ids (id, tab, message) or json.' });
+  format = Option.String('--format', 'raw', {
+    description: 'How to print: raw, ids (id, tab, message) or json (raw).',
+  });
   cursor = Option.String('--cursor', {
     description: 'Go on where this cursor stands, and move it behind what was printed.',
   });

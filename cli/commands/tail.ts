@@ -38,7 +38,9 @@ export class TailCommand extends ClientCommand {
   from = Option.String('--from', {
     description: 'Where to begin: an id, -N (the last N), oldest, next, a time or an age such as 10m (next).',
   });
-  format = Option.String('--format', 'raw', { description: 'raw, ids (id, tab, message) or json.' });
+  format = Option.String('--format', 'raw', {
+    description: 'How to print: raw, ids (id, tab, message) or json (raw).',
+  });
   cursor = Option.String('--cursor', {
     description: 'Go on where this cursor stands; acknowledge what is written out.',
   });

@@ -1,0 +1,28 @@
+import t from 'tap';
+import { runHere } from '../support/cli.js';
+import { startServer } from '../support/server.js';
+
+t.test('measures pushes, reads and tails, and asks before it rotates messages out', async (t) => {
+  const { client, url } = await startServer(t);
+  const env = { ROTERA_URL: url };
+  await client.create('q', { maxBytes: 4 * 1024 * 1024, reserve: false });
+  const words = ['bench', 'q', '--duration', '50ms', '--batch', '10', '--size', '20', '--connections', '2'];
+  const ran = await runHere([...words, '--json'], env);
+  t.equal(ran.code, 0, ran.stderr);
+  const measured = ran.stdout
+    .toString()
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  t.strictSame(
+    measured.map(({ part }) => part),
+    ['push', 'read', 'tail'],
+  );
+  for (const { requests, messages, bytes, seconds, latencyMs } of measured) {
+    t.ok(requests > 0 && messages >= requests && bytes >= messages && seconds >= 0.05);
+    t.ok(latencyMs.p50 <= latencyMs.p95 && latencyMs.p95 <= latencyMs.p99 && latencyMs.p99 <= latencyMs.max);
+  }
+  t.match(await client.stat('q'), { next: measured[0].messages + measured[2].messages });
+  t.equal((await runHere(words, env)).code, 2, 'the queue holds messages');
+  t.match((await runHere([...words, '--yes'], env)).stdout.toString(), /MESSAGES\/S(?:.|\n)*push(?:.|\n)*tail/);
+});
