@@ -78,7 +78,7 @@ export class FramePusher {
   }
 
   async #answered(frames: number, push: () => Promise<Pushed>): Promise<Buffer> {
-    const { stopping, log } = this.#context;
+    const { stopping, log, metrics } = this.#context;
     try {
       if (stopping.aborted) throw new RoteraError('draining', 'The server is stopping: push to it when it is back.');
       const pushed = await push();
@@ -86,6 +86,7 @@ export class FramePusher {
     } catch (error) {
       if (!isRoteraError(error)) log.error({ err: error, queue: this.#queue.name }, 'a push failed');
       const known = isRoteraError(error) ? error : new RoteraError('internal', 'The push failed.');
+      metrics.refused(known.code);
       const frame = textFrame(JSON.stringify(problemOf(known)));
       return frames === 1 ? frame : Buffer.concat(Array<Buffer>(frames).fill(frame));
     }

@@ -64,21 +64,22 @@ function conditionOf({ headers }: FastifyRequest): PushOptions['ifMatch'] {
 }
 
 export function addPushRoutes(app: FastifyInstance, context: Context): void {
-  const { queues } = context;
+  const { queues, tracing } = context;
   app.post<QueueRoute>(
     '/queues/:queue/messages',
     { config: { verb: 'push', changes: true } },
     async (request, reply): Promise<PushBody> => {
-      // Its body may have come late.
       checkParameters({}, request.query);
       const queue = queues.get(request.params.queue);
       const producer = producerOf(request);
       const ifMatch = conditionOf(request);
       const batch = batchOfBody(request.headers['content-type'], request.body);
-      const { epoch, first, next, duplicate } = await queue.push(batch, {
+      const options = {
         ...(producer === undefined ? {} : { producer }),
         ...(ifMatch === undefined ? {} : { ifMatch }),
-      });
+      };
+      const pushed = tracing?.push(request.headers, queue, batch, options) ?? queue.push(batch, options);
+      const { epoch, first, next, duplicate } = await pushed;
       setQueueHeaders(reply, queue);
       return { queue: queue.name, epoch, first, next, duplicate };
     },
