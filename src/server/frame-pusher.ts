@@ -2,11 +2,12 @@
  * From frames to pushes: messages that arrive together become one push of the engine, which gives each of them its id; so what
  * a push costs is shared by many frames.
  */
-import { batchOf, parseBatch } from '../batch.js';
+import type { IncomingHttpHeaders } from 'node:http';
+import { type Batch, batchOf, parseBatch } from '../batch.js';
 import { isRoteraError, RoteraError } from '../errors.js';
 import { BATCH_PROTOCOL } from '../protocol/api.js';
 import { problemOf } from '../protocol/problem.js';
-import type { Pushed } from '../queue/group.js';
+import type { Pushed, PushOptions } from '../queue/group.js';
 import type { ProducerClaim } from '../queue/producers.js';
 import type { Queue } from '../queue/queue.js';
 import type { Context } from './context.js';
@@ -23,6 +24,8 @@ export class FramePusher {
   readonly #queue: Queue;
   readonly #isBatch: boolean;
   readonly #context: Context;
+  /** Of the request that opened the socket: may name the caller's trace. */
+  readonly #headers: IncomingHttpHeaders;
   readonly #underWay: (run: FramesUnderWay) => void;
   #claim: ProducerClaim | undefined;
   /** Messages that have arrived in this turn of the event loop, and their bytes. */
@@ -34,13 +37,14 @@ export class FramePusher {
     queue: Queue,
     protocol: string,
     claim: ProducerClaim | undefined,
-    context: Context,
+    { headers, context }: { readonly headers: IncomingHttpHeaders; readonly context: Context },
     underWay: (run: FramesUnderWay) => void,
   ) {
     this.#queue = queue;
     this.#isBatch = protocol === BATCH_PROTOCOL;
     this.#claim = claim;
     this.#context = context;
+    this.#headers = headers;
     this.#underWay = underWay;
   }
 
@@ -65,7 +69,7 @@ export class FramePusher {
     const bytes = this.#bytes;
     this.#messages = [];
     this.#bytes = 0;
-    const answers = this.#answered(messages.length, () => this.#queue.push(batchOf(messages)));
+    const answers = this.#answered(messages.length, () => this.#push(batchOf(messages)));
     this.#underWay({ frames: messages.length, bytes, answers });
   }
 
@@ -73,8 +77,13 @@ export class FramePusher {
     const producer = this.#claim;
     if (producer !== undefined) this.#claim = { ...producer, seq: producer.seq + 1 };
     const push = (): Promise<Pushed> =>
-      this.#queue.push(batchOfFrame(data, isBinary, this.#isBatch), producer === undefined ? {} : { producer });
+      this.#push(batchOfFrame(data, isBinary, this.#isBatch), producer === undefined ? {} : { producer });
     this.#underWay({ frames: 1, bytes: data.length, answers: this.#answered(1, push) });
+  }
+
+  #push(batch: Batch, options: PushOptions = {}): Promise<Pushed> {
+    const { tracing } = this.#context;
+    return tracing?.push(this.#headers, this.#queue, batch, options) ?? this.#queue.push(batch, options);
   }
 
   async #answered(frames: number, push: () => Promise<Pushed>): Promise<Buffer> {

@@ -103,7 +103,7 @@ export function addPushRoutes(app: FastifyInstance, context: Context): void {
         wireOf(socket),
         queues.get((request.params as QueueRoute['Params']).queue),
         socketClaim(request),
-        context,
+        { headers: request.headers, context },
       ),
   });
 }

@@ -2,6 +2,7 @@
  * Pushes over a WebSocket: each frame is a message, or with `rotera.batch.v1` a batch; for every frame, in order, one text
  * frame comes back.
  */
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import type { ProducerClaim } from '../queue/producers.js';
@@ -26,7 +27,7 @@ export function pushOverWebSocket(
   wire: Socket,
   queue: Queue,
   claim: ProducerClaim | undefined,
-  context: Context,
+  { headers, context }: { readonly headers: IncomingHttpHeaders; readonly context: Context },
 ): void {
   const { stopping } = context;
   const waiting: FramesUnderWay[] = [];
@@ -57,7 +58,7 @@ export function pushOverWebSocket(
     sending = false;
   };
 
-  const pusher = new FramePusher(queue, socket.protocol, claim, context, (run) => {
+  const pusher = new FramePusher(queue, socket.protocol, claim, { headers, context }, (run) => {
     waiting.push(run);
     if (!sending) void answerInOrder();
   });
