@@ -51,12 +51,12 @@ export interface Refusal {
 }
 
 /**
- * The root of a main tree, and what it must bear: each commit writes it anew, and nothing writes to the pages of the commit
- * before the last. That tells whether a meta page was given another number.
+ * The root of a main tree, and what it must bear: each commit writes it anew. That tells whether a meta page was given another number.
  */
 export interface MarkedRoot {
   readonly page: number;
-  readonly transactions: readonly number[];
+  /** Whether a page of this transaction can stand there. */
+  readonly allows: (transaction: number) => boolean;
 }
 
 /** A compacting copy marks all its pages with this, whatever commit it is of. */
@@ -112,12 +112,15 @@ const readMeta = (page: Buffer): Commit => ({
 
 function rootsOf(newest: Commit, older: Commit): MarkedRoot[] {
   const roots: MarkedRoot[] = [];
-  const add = (page: number | undefined, ...transactions: number[]): void => {
-    if (page !== undefined) roots.push({ page, transactions });
+  const add = (page: number | undefined, allows: MarkedRoot['allows']): void => {
+    if (page !== undefined) roots.push({ page, allows });
   };
   // Without a commit before it, the newest is the first one, or that of a copy.
-  add(newest.main.root, older.transaction === 0 ? COPIED : newest.transaction);
-  if (older.transaction !== 0) add(older.main.root, older.transaction, COPIED);
+  const expected = older.transaction === 0 ? COPIED : newest.transaction;
+  add(newest.main.root, (transaction) => transaction === expected);
+  // The page of the older root may have been written over already by a commit that a power cut took back, the second after
+  // it. But the one directly after the newest never writes there: then the older meta page is the newest, renumbered.
+  if (older.transaction !== 0) add(older.main.root, (transaction) => transaction !== newest.transaction + 1);
   return roots;
 }
 

@@ -118,10 +118,10 @@ export class SnapshotWalk {
   #walkMain(): NamedTree[] {
     const { main, roots, transaction } = this.meta;
     const named: NamedTree[] = [];
-    for (const { page, transactions } of roots) {
+    for (const { page, allows } of roots) {
       this.file.read(this.#header, page);
       // One meta page was given another number: then LMDB would take back a commit.
-      if (!transactions.includes(pageTransaction(this.#header))) throw new Damage('is of another commit', page);
+      if (!allows(pageTransaction(this.#header))) throw new Damage('is of another commit', page);
     }
     this.#walkTree({ record: main, newest: transaction, order: byBytes }, ({ page, number }, node) => {
       const start = keyStart(node);
