@@ -47,11 +47,12 @@ for (const [name, kind] of Object.entries(PROXIES)) {
       const tail = proxy.webSocket('/queues/q/tail?from=next');
       const push = proxy.webSocket('/queues/q/push');
       t.teardown(() => [tail, push].map((socket) => socket.terminate()));
+      const opened = once(push, 'open');
       const frames = on(tail, 'message');
       const frame = async (): Promise<unknown> => JSON.parse(String((await frames.next()).value[0]));
       t.match(await frame(), { type: 'open', next: 3 });
       t.match(await frame(), { type: 'up-to-date', next: 3 });
-      await once(push, 'open');
+      await opened;
       const answered = once(push, 'message');
       push.send('by socket');
       t.match(JSON.parse(String((await answered)[0])), { first: 3, next: 4 });
