@@ -72,19 +72,28 @@ export async function mirror(options: MirrorOptions): Promise<void> {
 }
 
 /** The epoch of the source after an error that came of its being removed or made anew; undefined for any other error. */
-async function newEpoch(error: unknown, { source, signal, onSourceGone }: MirrorOptions): Promise<string | undefined> {
-  if (!isRoteraError(error, 'epoch_changed') && !isRoteraError(error, 'queue_not_found')) return undefined;
-  for (let told = false; ; told = true) {
-    try {
-      const { epoch } = await source.client.stat(source.queue, { signal });
-      // A source that never went away: it is the target that is missing.
-      return told || isRoteraError(error, 'epoch_changed') ? epoch : undefined;
-    } catch (gone) {
-      if (!isRoteraError(gone, 'queue_not_found')) throw gone;
-      if (!told) onSourceGone();
-      await pause(LOOK_AGAIN_MS, signal);
-      signal.throwIfAborted();
-    }
+async function newEpoch(error: unknown, options: MirrorOptions): Promise<string | undefined> {
+  const { source, target, signal, onSourceGone } = options;
+  const isMissing = isRoteraError(error, 'queue_not_found');
+  if (isMissing && !(await exists(target, signal))) return undefined;
+  if (!isMissing && !isRoteraError(error, 'epoch_changed')) return undefined;
+  for (let told = false; !(await exists(source, signal)); told = true) {
+    if (!told) onSourceGone();
+    await pause(LOOK_AGAIN_MS, signal);
+    signal.throwIfAborted();
+  }
+  return (await source.client.stat(source.queue, { signal })).epoch;
+}
+
+async function exists({ client, queue }: End, signal: AbortSignal): Promise<boolean> {
+  try {
+    await client.stat(queue, { signal });
+    return true;
+  } catch (error) {
+    if (isRoteraError(error, 'queue_not_found')) return false;
+    // Not allowed to look: then it is not the queue that is missing.
+    if (isRoteraError(error, 'forbidden')) return true;
+    throw error;
   }
 }
 
