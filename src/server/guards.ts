@@ -1,6 +1,7 @@
 /**
  * What every request passes before its route sees it: the URL, the Host, the page it comes from, the token.
  */
+import type { IncomingMessage } from 'node:http';
 import cors from '@fastify/cors';
 import type { FastifyInstance } from 'fastify';
 import { RoteraError } from '../errors.js';
@@ -20,6 +21,7 @@ export async function addGuards(app: FastifyInstance, { access, origins, limits,
     const { raw } = request;
     checkUrl(raw.url ?? '', limits.maxUrlBytes);
     origins.checkHost(raw.rawHeaders);
+    checkForm(raw);
     if (!isReady() && request.routeOptions.config.open !== true)
       throw new RoteraError('starting', 'The server is opening its queues. Try again in a moment.');
     done();
@@ -42,6 +44,24 @@ export async function addGuards(app: FastifyInstance, { access, origins, limits,
 function checkUrl(url: string, most: number): void {
   if (url.length <= most) return;
   throw new RoteraError('uri_too_long', `The path and query have ${url.length} bytes; at most ${most} are accepted.`);
+}
+
+/**
+ * What Node's parser lets pass and another server may understand otherwise (RFC 9112, sections 2.3, 3.2.2 and 6.1).
+ * @throws `bad_parameter`
+ */
+function checkForm({ url = '', httpVersion, headers }: IncomingMessage): void {
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') throw badForm('HTTP', 'version 1.1 or 1.0');
+  const coding = headers['transfer-encoding'];
+  if (coding !== undefined && (httpVersion === '1.0' || coding.toLowerCase() !== 'chunked'))
+    throw badForm('Transfer-Encoding', 'chunked, with HTTP/1.1');
+  if (url.startsWith('/') || url === '*') return;
+  const authority = /^https?:\/\/([^/?#]*)/i.exec(url)?.[1];
+  if (authority?.toLowerCase() !== headers.host?.toLowerCase()) throw badForm('Host', 'the one that the URL names');
+}
+
+function badForm(parameter: string, accepted: string): RoteraError {
+  return new RoteraError('bad_parameter', `${parameter}: accepted: ${accepted}.`, { parameter, accepted });
 }
 
 function forbidden(verb: string, queue: string | undefined): RoteraError {

@@ -7,7 +7,7 @@ import type { Socket } from 'node:net';
 import { RoteraError } from '../errors.js';
 import { PROBLEM_TYPE, problemOf } from '../protocol/problem.js';
 import type { Metrics } from './metrics.js';
-import { NO_SNIFF } from './problems.js';
+import { NO_SNIFF, RETRY_AFTER_SECONDS } from './problems.js';
 
 /** A client that still sends is listened to for so long, since a reset would take the answer from it. */
 const LINGER_MS = 1000;
@@ -22,6 +22,8 @@ interface ParseError extends Error {
 /** Answers what the parser of a server refuses. To be given to fastify before the server is there: call `watch` then. */
 export class Malformed {
   readonly #unanswered = new WeakMap<Socket, Set<ServerResponse>>();
+  /** Connections that are refused once an earlier request is answered. */
+  readonly #waiting = new WeakSet<Socket>();
 
   constructor(
     readonly maxHeaderBytes: number,
@@ -35,12 +37,25 @@ export class Malformed {
       this.#unanswered.set(socket, open.add(response));
       response.once('close', () => open.delete(response));
     });
+    // An expectation that we do not know is ignored, where Node would answer in a form of its own.
+    server.on('checkExpectation', (request, response) => server.emit('request', request, response));
+    // All headers are seen; their bytes are what is bounded.
+    server.maxHeadersCount = 0;
   }
 
   /** To be called for `clientError`. */
   readonly refuse = (error: ParseError, socket: Socket): void => {
-    if (error.code === 'ECONNRESET' || !socket.writable || !this.#isInTurn(socket)) {
+    const open = [...(this.#unanswered.get(socket) ?? [])];
+    // A stream that is under way would take the refusal for its own.
+    if (error.code === 'ECONNRESET' || !socket.writable || open.some(({ headersSent }) => headersSent)) {
       socket.destroy();
+      return;
+    }
+    // Answers go out in the order of the requests: those before the malformed one come first.
+    const before = open.filter(({ req }) => req.complete).at(-1);
+    if (before !== undefined) {
+      if (!this.#waiting.has(socket)) before.once('close', () => this.refuse(error, socket));
+      this.#waiting.add(socket);
       return;
     }
     const known = this.#explain(error);
@@ -52,17 +67,12 @@ export class Malformed {
       `Content-Type: ${PROBLEM_TYPE}`,
       `Content-Length: ${Buffer.byteLength(body)}`,
       NO_SNIFF.join(': '),
+      ...(problem.retryable ? [`Retry-After: ${RETRY_AFTER_SECONDS}`] : []),
       'Connection: close',
     ];
     socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
     setTimeout(() => socket.destroy(), LINGER_MS).unref();
   };
-
-  /** Whether an answer now would be that of the malformed request, rather than of an earlier one that is still under way. */
-  #isInTurn(socket: Socket): boolean {
-    const open = [...(this.#unanswered.get(socket) ?? [])];
-    return open.length === 0 || (open.length === 1 && !open[0]!.req.complete && !open[0]!.headersSent);
-  }
 
   #explain({ code, rawPacket }: ParseError): RoteraError {
     if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {

@@ -11,7 +11,7 @@ export const NO_SNIFF = ['x-content-type-options', 'nosniff'] as const;
 /** What an upgrade here must be (RFC 9110, section 15.5.22; RFC 6455, section 4.4). */
 const UPGRADE_HEADERS = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' };
 /** Seconds after which a request that may succeed later is worth another try. */
-const RETRY_AFTER_SECONDS = 1;
+export const RETRY_AFTER_SECONDS = 1;
 
 /**
  * Our own errors as they are; what fastify refuses, by its code; anything else is ours to mend.
