@@ -21,6 +21,7 @@ import { Malformed } from './malformed.js';
 import { Metrics } from './metrics.js';
 import { addOpsRoutes } from './ops-routes.js';
 import { Origins } from './origins.js';
+import { addPageRoutes } from './page-routes.js';
 import { NO_SNIFF, sendProblem, toRoteraError } from './problems.js';
 import { addPushRoutes } from './push-routes.js';
 import { addQueueRoutes } from './queue-routes.js';
@@ -126,6 +127,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   addRefusals(app, context);
   await addSockets(app, context);
   await addGuards(app, context);
+  addPageRoutes(app);
   for (const add of [addQueueRoutes, addPushRoutes, addReadRoutes, addTailRoutes, addOpsRoutes]) add(app, context);
   return app;
 }
