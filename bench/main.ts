@@ -20,7 +20,7 @@ import { openStage, type Stage } from './stage.js';
 
 const USAGE = `npm run bench -- [--quick] [--only CASE] [--dir DIRECTORY] [--out DIRECTORY]
 
-  --quick           3 short rounds instead of 7, 100-byte messages only, shorter curves: under 5 minutes
+  --quick           3 short rounds instead of 5, 100-byte messages only, shorter curves: under 5 minutes
   --only CASE       only this case; may be given again
   --dir DIRECTORY   where all servers keep their files while they are measured: a real disk (default: here)
   --out DIRECTORY   where result.json, result.md and the pictures go (default: bench-result)
@@ -55,7 +55,7 @@ async function run(stage: Stage, only: ReadonlySet<string>): Promise<CaseResult[
     if (only.size > 0 && !only.has(name)) continue;
     for (const payload of [hundred, ...(name in COMPARED ? more : [])]) {
       if (payload === undefined) continue;
-      process.stderr.write(`${name}, ${payload.name}\n`);
+      process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${name}, ${payload.name}\n`);
       results.push(...[await measured(stage, payload)].flat());
     }
   }
@@ -88,9 +88,16 @@ async function main(): Promise<void> {
   if (unknown !== undefined)
     throw new Error(`No case ${unknown}: ${Object.keys({ ...COMPARED, ...ONCE }).join(', ')}.`);
   const machine = describeMachine(dir);
-  const pace = quick ? { rounds: 3, ms: 1000 } : { rounds: 7, ms: 2500 };
+  const pace = quick ? { rounds: 3, ms: 1000 } : { rounds: 5, ms: 2000 };
   const stage = await openStage({ parent: dir, pace, quick, ...(profile === undefined ? {} : { profile }) });
   for (const text of stage.absent) process.stderr.write(`${text}\n`);
+  const stop = (): void => void stage.close().finally(() => process.exit(130));
+  process.once('SIGINT', stop).once('SIGTERM', stop);
+  // A connection that was refused tells of it from a callback: nobody waits for it.
+  process.once('uncaughtException', (error) => {
+    process.stderr.write(`${error.stack}\n`);
+    stop();
+  });
   try {
     const cases = await run(stage, new Set(only));
     const command = ['npm run bench --', ...process.argv.slice(2)].join(' ');

@@ -11,21 +11,25 @@ export interface Line {
   readonly durability: string;
   /** Whose processor time is counted. */
   readonly child: Child;
-  readonly connections: readonly Connection[];
+  /** Opens them for one run: a server cuts those that say nothing for long. */
+  readonly connect: () => Promise<readonly Connection[]>;
 }
 
 /** @param depth operations under way per connection @param messages in one operation */
 export function throughput(line: Line, depth: number, messages: number): Contender {
   const run = async (ms: number): Promise<Figure> => {
+    const connections = await line.connect();
     const cpu = line.child.cpuMs;
     const start = performance.now();
-    const { operations, seconds } = await drive(line.connections, depth, ms);
+    const { operations, seconds } = await drive(connections, depth, ms);
     const perSecond = (operations * messages) / seconds;
     // The warm-up uses the processor as well: its share is taken to be that of its time.
     const all = (perSecond * (performance.now() - start)) / 1000;
-    return { perSecond, cpuMicros: ((line.child.cpuMs - cpu) * 1000) / all };
+    const cpuMicros = ((line.child.cpuMs - cpu) * 1000) / all;
+    closeAll(connections);
+    return { perSecond, cpuMicros };
   };
-  return { name: line.name, durability: line.durability, run, close: () => closeAll(line.connections) };
+  return { name: line.name, durability: line.durability, run, close: () => undefined };
 }
 
 /** A contender of which one operation after the other is timed, on one connection. */

@@ -36,15 +36,15 @@ export async function batches(stage: Stage, payload: Payload): Promise<CaseResul
   const CLIENTS = 4;
   const { rotera: child, directory, pace } = stage;
   const queue = await newQueue(stage, payload);
-  const connections = await batchPushers(child, queue, payload, CLIENTS);
+  const connect = () => batchPushers(child, queue, payload, CLIENTS);
   const bytes = payload.messages.reduce((sum, { length }) => sum + length + 4, 0);
-  const contenders = [throughput({ name: ROTERA, durability: DURABLE, child, connections }, 1, BATCH)];
+  const contenders = [throughput({ name: ROTERA, durability: DURABLE, child, connect }, 1, BATCH)];
   for (const server of stage.redis)
-    contenders.push(await addContender(server, payload, KEPT, { clients: CLIENTS, pipeline: BATCH }));
+    contenders.push(addContender(server, payload, KEPT, { clients: CLIENTS, pipeline: BATCH }));
   for (const server of stage.nats) {
     const options = { clients: CLIENTS, pipeline: BATCH };
-    contenders.push(await publishContender(server, await newStream(server), payload, options));
-    contenders.push(await batchContender(server, await newStream(server), payload, CLIENTS));
+    contenders.push(publishContender(server, await newStream(server), payload, options));
+    contenders.push(batchContender(server, await newStream(server), payload, CLIENTS));
   }
   contenders.push(rawDisk(directory, bytes, BATCH));
   contenders.push(await bareFastify(Buffer.alloc(bytes), BATCH, CLIENTS));
@@ -58,14 +58,12 @@ export async function singles(stage: Stage, payload: Payload): Promise<CaseResul
   const CLIENTS = 64;
   const { rotera: child, pace } = stage;
   const queue = await newQueue(stage, payload);
-  const connections = await singlePushers(child, queue, payload, CLIENTS);
-  const contenders = [throughput({ name: ROTERA, durability: DURABLE, child, connections }, 1, 1)];
+  const connect = () => singlePushers(child, queue, payload, CLIENTS);
+  const contenders = [throughput({ name: ROTERA, durability: DURABLE, child, connect }, 1, 1)];
   for (const server of stage.redis)
-    contenders.push(await addContender(server, payload, KEPT, { clients: CLIENTS, pipeline: 1 }));
+    contenders.push(addContender(server, payload, KEPT, { clients: CLIENTS, pipeline: 1 }));
   for (const server of stage.nats)
-    contenders.push(
-      await publishContender(server, await newStream(server), payload, { clients: CLIENTS, pipeline: 1 }),
-    );
+    contenders.push(publishContender(server, await newStream(server), payload, { clients: CLIENTS, pipeline: 1 }));
   contenders.push(await bareFastify(payload.messages[0] as Buffer, 1, CLIENTS));
   const title = `Push: one message a request, ${CLIENTS} connections`;
   return { id: 'singles', title, payload: payload.name, series: await measure(contenders, pace) };
@@ -77,14 +75,12 @@ export async function frames(stage: Stage, payload: Payload): Promise<CaseResult
   const DEPTH = 256;
   const { rotera: child, pace } = stage;
   const queue = await newQueue(stage, payload);
-  const connections = await framePushers(child, queue, payload, CLIENTS);
-  const contenders = [throughput({ name: ROTERA, durability: DURABLE, child, connections }, DEPTH, 1)];
+  const connect = () => framePushers(child, queue, payload, CLIENTS);
+  const contenders = [throughput({ name: ROTERA, durability: DURABLE, child, connect }, DEPTH, 1)];
   for (const server of stage.redis)
-    contenders.push(await addContender(server, payload, KEPT, { clients: CLIENTS, pipeline: DEPTH }));
+    contenders.push(addContender(server, payload, KEPT, { clients: CLIENTS, pipeline: DEPTH }));
   for (const server of stage.nats)
-    contenders.push(
-      await publishContender(server, await newStream(server), payload, { clients: CLIENTS, pipeline: DEPTH }),
-    );
+    contenders.push(publishContender(server, await newStream(server), payload, { clients: CLIENTS, pipeline: DEPTH }));
   const bytes = { in: Math.round(payload.bytes) + 8, out: 48 };
   contenders.push(await bareSocket(bytes, 1, { clients: CLIENTS, depth: DEPTH }));
   const title = `Push: one message a frame, ${CLIENTS} WebSockets, ${DEPTH} in flight each`;

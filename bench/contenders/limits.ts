@@ -45,8 +45,8 @@ export async function bareFastify(body: Uint8Array, messages: number, clients: n
   const port = await freePort();
   const child = await Child.start(process.execPath, [servers('discard'), String(port)], port);
   const script = new Script([httpRequest('POST', '/discard', { 'Content-Type': 'application/octet-stream' }, body)]);
-  const connections = await several(clients, () => httpConnection(port, script));
-  const contender = throughput({ name: 'bare Fastify route', durability: NO_PROMISE, child, connections }, 1, messages);
+  const connect = () => several(clients, () => httpConnection(port, script));
+  const contender = throughput({ name: 'bare Fastify route', durability: NO_PROMISE, child, connect }, 1, messages);
   return { ...contender, close: () => stopAll(contender, child) };
 }
 
@@ -63,16 +63,17 @@ export async function bareSocket(
     port,
   );
   const script = new Script([Buffer.alloc(bytes.in, '.')]);
-  const connections = await several(clients, async () => {
-    let had = 0;
-    return new Connection(await openSocket(port), script, (piece) => {
-      had += piece.length;
-      const whole = Math.floor(had / bytes.out);
-      had -= whole * bytes.out;
-      return whole;
+  const connect = () =>
+    several(clients, async () => {
+      let had = 0;
+      return new Connection(await openSocket(port), script, (piece) => {
+        had += piece.length;
+        const whole = Math.floor(had / bytes.out);
+        had -= whole * bytes.out;
+        return whole;
+      });
     });
-  });
-  const contender = throughput({ name: 'bare socket', durability: NO_PROMISE, child, connections }, depth, messages);
+  const contender = throughput({ name: 'bare socket', durability: NO_PROMISE, child, connect }, depth, messages);
   return { ...contender, close: () => stopAll(contender, child) };
 }
 

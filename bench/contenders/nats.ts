@@ -66,26 +66,22 @@ export function natsStream({ child }: NatsServer, stream: string, { messages }: 
 }
 
 /** Publishes with so many messages unacknowledged per connection. */
-export async function publishContender(
+export function publishContender(
   server: NatsServer,
   stream: string,
   payload: Payload,
   { clients, pipeline }: { clients: number; pipeline: number },
-): Promise<Contender> {
-  const connections = await several(clients, () => natsStream(server, stream, payload));
-  return throughput({ ...server, connections }, pipeline, 1);
+): Contender {
+  const connect = () => several(clients, () => natsStream(server, stream, payload));
+  return throughput({ ...server, connect }, pipeline, 1);
 }
 
 /** Publishes atomic batches, one unacknowledged per connection. */
-export async function batchContender(
-  server: NatsServer,
-  stream: string,
-  { messages }: Payload,
-  clients: number,
-): Promise<Contender> {
-  const connections = await several(clients, () => {
-    const inbox = newInbox();
-    return natsConnection(server.child.port, inbox, new Script([natsBatch(stream, inbox, messages)]));
-  });
-  return throughput({ ...server, name: `${server.name}, atomic batches`, connections }, 1, messages.length);
+export function batchContender(server: NatsServer, stream: string, { messages }: Payload, clients: number): Contender {
+  const connect = () =>
+    several(clients, () => {
+      const inbox = newInbox();
+      return natsConnection(server.child.port, inbox, new Script([natsBatch(stream, inbox, messages)]));
+    });
+  return throughput({ ...server, name: `${server.name}, atomic batches`, connect }, 1, messages.length);
 }

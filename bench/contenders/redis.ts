@@ -53,14 +53,13 @@ export const adders = ({ child }: RedisServer, { messages }: Payload, kept: numb
   );
 
 /** Adds, by redis-benchmark and by our own client in turns: the run of the stronger one counts. */
-export async function addContender(
+export function addContender(
   server: RedisServer,
   payload: Payload,
   kept: number,
   { clients, pipeline }: { clients: number; pipeline: number },
-): Promise<Contender> {
-  const line = { ...server, connections: await adders(server, payload, kept, clients) };
-  const own = throughput(line, pipeline, 1);
+): Contender {
+  const own = throughput({ ...server, connect: () => adders(server, payload, kept, clients) }, pipeline, 1);
   const distinct = new Set(payload.messages).size > 1;
   const program = distinct ? undefined : benchmarkProgram();
   if (program === undefined) return own;
@@ -100,14 +99,15 @@ async function output(program: string, words: readonly string[]): Promise<string
 }
 
 /** Reads ranges of `limit` entries from random places of a stream whose ids are 1-1 to COUNT-1. */
-export async function rangeContender(server: RedisServer, count: number, limit: number, clients: number) {
+export function rangeContender(server: RedisServer, count: number, limit: number, clients: number): Contender {
   const LINES_OF_ENTRY = 8;
   const request = (): Buffer =>
     respCommand('XRANGE', 'ranges', `${1 + Math.floor(Math.random() * (count - limit))}`, '+', 'COUNT', String(limit));
-  const connections = await several(clients, () =>
-    respConnection(server.child.port, new Script(Array.from({ length: 512 }, request)), 1 + LINES_OF_ENTRY * limit),
-  );
-  return throughput({ ...server, connections }, 1, limit);
+  const connect = () =>
+    several(clients, () =>
+      respConnection(server.child.port, new Script(Array.from({ length: 512 }, request)), 1 + LINES_OF_ENTRY * limit),
+    );
+  return throughput({ ...server, connect }, 1, limit);
 }
 
 /** Fills the stream of {@link rangeContender}. */

@@ -80,23 +80,21 @@ export function rangeReaders(
   return several(count, () => httpConnection(child.port, new Script(Array.from({ length: SPREAD }, request))));
 }
 
-/** Pushes `count` messages in batches and waits for the last. */
-export async function fill(child: Child, queue: string, { messages }: Payload, count: number): Promise<void> {
-  const [connection] = await several(1, () => httpConnection(child.port, new Script([batchRequest(queue, messages)])));
-  if (connection === undefined) return;
-  let left = Math.ceil(count / messages.length);
-  let underWay = 0;
-  await new Promise<void>((resolve, reject) => {
-    connection.socket.on('error', reject);
-    const sendNext = (): void => {
-      for (; left > 0 && underWay < 1; left--, underWay++) connection.send(1);
-      if (underWay === 0) resolve();
-    };
-    connection.onAnswers = (answers) => {
-      underWay -= answers;
-      sendNext();
-    };
-    sendNext();
-  });
-  connection.close();
+const FILLERS = 4;
+
+/** Pushes at least `count` messages in batches and waits for the last. */
+export async function fill(child: Child, queue: string, payload: Payload, count: number): Promise<void> {
+  const connections = await batchPushers(child, queue, payload, FILLERS);
+  let left = Math.ceil(count / payload.messages.length);
+  const push = (connection: Connection): Promise<void> =>
+    new Promise((resolve, reject) => {
+      connection.socket.on('error', reject);
+      connection.onAnswers = () => {
+        if (left-- > 0) connection.send(1);
+        else resolve();
+      };
+      connection.onAnswers(0);
+    });
+  await Promise.all(connections.map(push));
+  for (const connection of connections) connection.close();
 }

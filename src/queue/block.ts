@@ -24,8 +24,11 @@ export const BLOCK_HEADER_BYTES = 24;
 export const SEGMENT_HEADER_BYTES = 20;
 /** Sixteen pages of 4 KiB less LMDB's page header of 24 bytes: a chunk fills its pages exactly. */
 export const CHUNK_BYTES = 16 * 4096 - 24;
-/** A block is closed before it grows beyond this (about 1 MiB); a single larger message has a block of its own. */
-export const BLOCK_BYTES = 16 * CHUNK_BYTES;
+/**
+ * A block is closed before it grows beyond this (about 128 KiB); a single larger message has a block of its own. A read that finds
+ * its block on disk reads and verifies all of it: larger ones make such reads dearer, smaller ones make pushes dearer.
+ */
+export const BLOCK_BYTES = 2 * CHUNK_BYTES;
 /** Small commits are folded into the newest block up to this size, since a block of its own would cost each a page. */
 export const FOLD_BYTES = 32 * 1024 - 24;
 
