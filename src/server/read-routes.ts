@@ -21,6 +21,7 @@ import { type Gap, gapOf, type ReadOptions, type ReadResult } from '../queue/rea
 import { checkBegun, checkEpoch, namesTag, needsCursor, negotiate, openCursor, setQueueHeaders } from './answers.js';
 import { type Context, goneSignal, type QueueRoute } from './context.js';
 import { messagesBatch, messagesLines, readText, timeText } from './messages.js';
+import { firstOf } from './signals.js';
 import { countMissed, gapError } from './tail.js';
 
 type ReadType = keyof typeof MAX_READ_LIMIT;
@@ -31,18 +32,20 @@ const messageId = integer(0, Number.MAX_SAFE_INTEGER);
 
 /**
  * Reads; when there is nothing yet, waits so many seconds for a first message and reads again.
- * @param signal asked for only when there is something to wait for
+ * @param ends what ends the wait besides; asked for only when there is something to wait for
  */
 async function readOrWait(
   queue: Queue,
   options: ReadOptions,
   { wait = 0, gap }: ReadParameters,
-  signal: () => AbortSignal,
+  ends: () => readonly AbortSignal[],
 ): Promise<ReadResult> {
   const result = queue.read(options);
   const refused = gap === 'fail' && result.gap !== null;
   if (result.count > 0 || wait === 0 || result.next === options.to || refused) return result;
-  await queue.waitFor(result.next, AbortSignal.any([signal(), AbortSignal.timeout(wait * 1000)]));
+  const { signal, done } = firstOf(ends(), wait * 1000);
+  await queue.waitFor(result.next, signal);
+  done();
   const later = queue.read({ ...options, from: result.next });
   return { ...later, gap: joined(result.gap, later.gap) };
 }
@@ -104,8 +107,8 @@ export function addReadRoutes(app: FastifyInstance, context: Context): void {
       checkBegun(queue, from);
       checkTo(from, to);
       const options = { from, ...(to === undefined ? {} : { to }), limit, maxBytes };
-      const signal = (): AbortSignal => AbortSignal.any([stopping, goneSignal(reply)]);
-      const read = (): Promise<ReadResult> => readOrWait(queue, options, parameters, signal);
+      const ends = (): AbortSignal[] => [stopping, goneSignal(reply)];
+      const read = (): Promise<ReadResult> => readOrWait(queue, options, parameters, ends);
       const result = await (tracing?.read(request.headers, queue, read) ?? read());
       if (result.gap !== null) {
         await countMissed(queue, cursor, result.gap);

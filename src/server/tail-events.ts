@@ -12,6 +12,7 @@ import { queueHeaders } from './answers.js';
 import type { Context } from './context.js';
 import { messageTexts } from './messages.js';
 import { NO_SNIFF } from './problems.js';
+import { firstOf } from './signals.js';
 import { follow, type TailEvent, type TailPlan } from './tail.js';
 
 /** How long an EventSource waits before it connects again. */
@@ -40,14 +41,16 @@ export async function tailOverEvents(response: ServerResponse, plan: TailPlan, c
   response.on('close', () => gone.abort());
   response.on('error', () => gone.abort());
   const write = async (text: string | Buffer): Promise<void> => {
-    if (!response.write(text))
-      await once(response, 'drain', { signal: AbortSignal.any([gone.signal, AbortSignal.timeout(stalledMs)]) });
+    if (response.write(text)) return;
+    const { signal, done } = firstOf([gone.signal], stalledMs);
+    await once(response, 'drain', { signal }).finally(done);
   };
+  const ended = firstOf([gone.signal, context.stopping]);
   // So that proxies keep the connection, and a dead one is noticed.
   const heartbeat = setInterval(() => response.writableNeedDrain || response.write(':\n\n'), heartbeatMs);
   try {
     await write(`retry: ${RETRY_MS}\n\n`);
-    for await (const event of follow(plan, AbortSignal.any([gone.signal, context.stopping])))
+    for await (const event of follow(plan, ended.signal))
       if (event.type !== 'up-to-date') await write(pieceOf(queue, event, context));
     if (context.stopping.aborted) await write(DRAINING);
   } catch (error) {
@@ -59,6 +62,7 @@ export async function tailOverEvents(response: ServerResponse, plan: TailPlan, c
       response.destroy();
     }
   } finally {
+    ended.done();
     clearInterval(heartbeat);
     response.end();
   }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 import t from 'tap';
 import { runHere } from '../support/cli.js';
+import { run } from '../support/program.js';
 import { SMALL } from '../support/queues.js';
 import { type Server, startServer } from '../support/server.js';
 
@@ -92,7 +93,7 @@ t.test('plan adds up what queues may take', async (t) => {
   const { dir, client, file } = await given(t);
   writeFileSync(join(dir, 'rots', 'broken.rot'), 'no rot file');
   const { limit } = (await client.stat('55')).file;
-  const ran = await runHere(['plan', '--json', join(dir, 'rots')]);
+  const ran = await run(['plan', '--json', join(dir, 'rots')]);
   t.equal(ran.code, 0);
   t.match(linesOf(ran.stdout), [
     {
@@ -106,9 +107,9 @@ t.test('plan adds up what queues may take', async (t) => {
   t.match(JSON.parse(ran.stderr), { error: 'not_a_rot_file' });
   const [{ needed, queues }] = linesOf(ran.stdout) as [{ needed: number; queues: [{ taken: number }] }];
   t.equal(needed, limit - queues[0].taken);
-  const more = await runHere(['plan', '--json', join(dir, 'rots'), '--add', '1G', '--max-bytes', '1T']);
+  const more = await run(['plan', '--json', join(dir, 'rots'), '--add', '1G', '--max-bytes', '1T']);
   t.equal(more.code, 1, 'a billion queues of a tebibyte do not fit');
   t.match(linesOf(more.stdout), [{ fits: false }]);
   t.ok(existsSync(file));
-  t.equal((await runHere(['plan', join(dir, 'nowhere')])).code, 78);
+  t.equal((await run(['plan', join(dir, 'nowhere')])).code, 78);
 });

@@ -3,6 +3,7 @@ import t from 'tap';
 import { formatMessages } from '../../cli/message-format.js';
 import type { Message } from '../../src/client/node.js';
 import { runHere } from '../support/cli.js';
+import { run } from '../support/program.js';
 import { SMALL } from '../support/queues.js';
 import { startServer } from '../support/server.js';
 
@@ -85,7 +86,7 @@ t.test('a file without its server, and while it is served', async (t) => {
     ['--to', '2', '--format', 'ids'],
   ]) {
     const served = await runHere(['read', 'q', ...words], env);
-    t.strictSame(await runHere(['read', '-s', file, ...words], {}), served, words.join(' '));
+    t.strictSame(await run(['read', '-s', file, ...words]), served, words.join(' '));
   }
   t.equal((await runHere(['read', '-s', `${file}x`], {})).code, 66);
   t.equal((await runHere(['read'], env)).code, 2, 'neither a queue nor a file');

@@ -5,6 +5,7 @@ import { styleFor } from '../../cli/style.js';
 import { bytesText, countedText, durationText } from '../../cli/units.js';
 import type { StatBody } from '../../src/protocol/answers.js';
 import { Running, runHere } from '../support/cli.js';
+import { run } from '../support/program.js';
 import { SMALL } from '../support/queues.js';
 import { startServer } from '../support/server.js';
 
@@ -67,7 +68,7 @@ t.test('one queue with its cursors, and the file without its server', async (t) 
   const served = (await runHere(['stat', 'q'], { ROTERA_URL: url })).stdout.toString();
   t.match(served, /^CURSOR +POSITION +LAG +HEADROOM +MISSED +UPDATED\na worker +2 +2 +8 messages/m);
   const file = join(queues.directory, 'q.rot');
-  const offline = JSON.parse((await runHere(['stat', '-s', file, '--json'], {})).stdout.toString());
+  const offline = JSON.parse((await run(['stat', '-s', file, '--json'])).stdout.toString());
   const { cursors, ...stat } = await client.stat('q');
   t.match(offline, { ...stat, cursors: { worker: { position: 2, lag: 2 } } });
   t.match(cursors, { worker: { position: 2 } });

@@ -1,0 +1,85 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { Restartable } from '../support/gateway.js';
+import { SMALL } from '../support/queues.js';
+import { startServer } from '../support/server.js';
+import { Terminal, withoutTmux } from '../support/terminal.js';
+
+const program = fileURLToPath(new URL('../../dist/cli/rotera-repl.js', import.meta.url));
+
+t.test('a person tries it out', { skip: withoutTmux }, async (t) => {
+  const dir = t.testdir({ rots: {}, state: {} });
+  const { client, url } = await startServer(t, { directory: join(dir, 'rots') });
+  await client.create('jobs', SMALL);
+  const env = { ROTERA_URL: url, XDG_STATE_HOME: join(dir, 'state') };
+  const terminal = new Terminal(t, [program], { env });
+  await terminal.shows(/1 queue: .*:help shows what there is\.\n>$/);
+
+  terminal.type(':queue j');
+  await terminal.shows(/^> :queue j$/m);
+  terminal.press('Tab');
+  await terminal.shows(/^> :queue jobs$/m);
+  terminal.press('Enter');
+  await terminal.shows(/^jobs: 0 messages, ids 0 to 0 \(exclusive\)\njobs>$/m);
+
+  terminal.type(':push grüezi   mitenand').press('Enter');
+  await terminal.shows(/pushed 1 message to jobs; next is 1\njobs>$/);
+  terminal.type(':read').press('Enter');
+  await terminal.shows(/^0 +grüezi {3}mitenand\njobs>$/m);
+
+  terminal.type(':tail').press('Enter');
+  await terminal.shows(/:tail$/);
+  while ((await client.stat('jobs')).tails === 0);
+  await client.push('jobs', 'live');
+  await terminal.shows(/^1 +live$/m);
+  terminal.press('C-c');
+  await terminal.shows(/^1 +live\njobs>$/m);
+
+  terminal.type('half a line');
+  await terminal.shows(/jobs> half a line$/);
+  terminal.press('C-c');
+  await terminal.shows(/jobs>$/);
+  terminal.press('C-c');
+  await terminal.shows(/\(:quit or Ctrl-D leaves\)\njobs>$/);
+  terminal.press('Up');
+  await terminal.shows(/jobs> :tail$/);
+  terminal.press('C-u').type(':quit').press('Enter');
+  t.equal(await terminal.exited(), 0);
+
+  t.equal(
+    readFileSync(join(dir, 'state', 'rotera', 'history'), 'utf8'),
+    ':queue jobs \n:push grüezi   mitenand\n:read\n:tail\n:quit\n',
+  );
+  const again = new Terminal(t, [program, 'jobs'], { env });
+  await again.shows(/jobs>$/);
+  again.press('Up', 'Up', 'Up');
+  await again.shows(/jobs> :read$/);
+  again.press('C-u', 'C-d');
+  t.equal(await again.exited(), 0);
+});
+
+t.test('a server that goes away and comes back', { skip: withoutTmux }, async (t) => {
+  const there = await Restartable.start(t, { directory: t.testdir() });
+  await there.server.client.create('q', SMALL);
+  const terminal = new Terminal(t, [program, 'q'], { env: { ROTERA_URL: there.url } });
+  await terminal.shows(/q>$/);
+  terminal.type(':tail').press('Enter');
+  while ((await there.server.client.stat('q')).tails === 0);
+  await there.stop();
+  await terminal.shows(/Trying again\.$/);
+  await there.start();
+  await there.server.client.push('q', 'back');
+  await terminal.shows(/^0 +back$/m);
+  terminal.press('C-c');
+  await terminal.shows(/q>$/);
+  await there.stop();
+  terminal.type(':ping').press('Enter');
+  await terminal.shows(/No server answers(?:.|\n)*q>$/);
+  await there.start();
+  terminal.press('C-l').type(':ping').press('Enter');
+  await terminal.shows(/Server is alive/);
+  terminal.press('C-d');
+  t.equal(await terminal.exited(), 0);
+});
