@@ -39,6 +39,12 @@ export interface Place {
   readonly position: number;
 }
 
+/** The ids that are stored, `next` exclusive. */
+export interface Kept {
+  readonly oldest: number;
+  readonly next: number;
+}
+
 let stores = 0;
 
 /** Reads are synchronous and hold no snapshot: what is returned is a copy of its own. */
@@ -142,8 +148,31 @@ export class BlockStore {
     return this.#keys({ start: blockKey(first, 0), end: blockKey(first, LAST_CHUNK) });
   }
 
-  /** Pages that the block that begins at `first` takes. */
-  pagesAt(first: number): number {
+  /** Keys of the chunks of all blocks that end at or before `oldest`. */
+  keysBelow(oldest: number, kept: Kept): Buffer[] {
+    const keys: Buffer[] = [];
+    if (kept.oldest === kept.next) return keys;
+    let previous: number | undefined;
+    for (const { first } of this.walk(kept.oldest)) {
+      if (previous !== undefined && first <= oldest) keys.push(...this.chunkKeys(previous));
+      if (first > oldest) return keys;
+      previous = first;
+    }
+    if (previous !== undefined && oldest >= kept.next) keys.push(...this.chunkKeys(previous));
+    return keys;
+  }
+
+  /** The oldest id that is left when the oldest blocks that take so many pages together are gone. */
+  oldestWithout(pages: number, { oldest, next }: Kept): number {
+    let freed = 0;
+    for (const { first } of this.walk(oldest)) {
+      if (freed >= pages) return first;
+      freed += this.#pagesAt(first);
+    }
+    return next;
+  }
+
+  #pagesAt(first: number): number {
     let pages = 0;
     for (const key of this.chunkKeys(first)) pages += pagesOf(this.#environment.borrow('blocks', key)?.length ?? 0);
     return pages;

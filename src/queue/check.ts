@@ -9,11 +9,12 @@ import { statSync } from 'node:fs';
 import { isRoteraError, messageOf } from '../errors.js';
 import { Block, CHUNK_BYTES, segmentBytes } from './block.js';
 import { blockKey, keyChunk, keyFirst } from './block-store.js';
-import { readCursors } from './cursors.js';
+import { damagedCursors, readCursors } from './cursors.js';
 import { Environment } from './environment.js';
 import { type FileConfig, type FileState, readConfig, readMeta, STATE_KEY } from './file-meta.js';
 import { walkPages } from './pages/walk.js';
 import { probe } from './probe.js';
+import { damagedProducers } from './producers.js';
 
 /** Blocks looked at under one snapshot. */
 const PIECE_BLOCKS = 16;
@@ -171,6 +172,8 @@ class Check {
     for (const { name, cursor } of readCursors(environment)) {
       expect(cursor.position <= next, `cursor ${name}: at ${cursor.position}, beyond next ${next}`);
     }
+    for (const name of damagedCursors(environment)) this.report(`cursor ${name}: damaged`);
+    for (const id of damagedProducers(environment)) this.report(`producer ${id}: damaged`);
   }
 }
 

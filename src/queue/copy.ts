@@ -5,7 +5,6 @@
  * server from using its free pages again. What rotates away meanwhile is left out, as it is in the source.
  */
 import { renameSync, rmSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
 import { BLOCK_HEADER_BYTES, readBlockHeader } from './block.js';
 import { keyFirst } from './block-store.js';
 import { fillFile, makeFile } from './create.js';
@@ -19,6 +18,7 @@ import {
   readMeta,
   STATE_KEY,
 } from './file-meta.js';
+import { temporaryPath } from './leftovers.js';
 import { probe } from './probe.js';
 import { type Limits, type Mark, rotate } from './retention.js';
 import { fileLimit, PAGE_BYTES, pagesOf } from './room.js';
@@ -50,8 +50,7 @@ export async function snapshotRotFile(path: string, copy: string): Promise<Copie
  * @throws `disk_full`, `not_a_rot_file`, `queue_unreadable`
  */
 export async function resizeRotFile(path: string, limits: Partial<Limits>): Promise<Copied> {
-  const temporary = join(dirname(path), `.${basename(path)}.resized`);
-  rmSync(temporary, { force: true });
+  const temporary = temporaryPath(path);
   const copied = await withSource(path, async (source) => {
     const before = readConfig(source);
     const wanted = { ...before.limits, ...limits };

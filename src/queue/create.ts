@@ -1,10 +1,9 @@
 /**
  * Makes rot files.
  */
-import { randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, linkSync, openSync, rmSync, statfsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { RoteraError } from '../errors.js';
 import { diskFull, isNoSpace, writeZeros } from './allocation.js';
 import { type Entry, Environment } from './environment.js';
@@ -18,6 +17,7 @@ import {
   newEpoch,
   STATE_KEY,
 } from './file-meta.js';
+import { temporaryPath } from './leftovers.js';
 import type { Limits } from './retention.js';
 import { fileLimit } from './room.js';
 
@@ -37,7 +37,7 @@ export async function makeFile(
   fill: (temporary: string) => Promise<void>,
 ): Promise<void> {
   const directory = dirname(path);
-  const temporary = join(directory, `.${basename(path)}.tmp-${randomBytes(6).toString('hex')}`);
+  const temporary = temporaryPath(path);
   try {
     await fill(temporary);
     const file = await open(temporary, 'r+');

@@ -1,9 +1,12 @@
 /**
  * Cursors: named positions kept durably in the rot file, so that a consumer goes on where it acknowledged last.
- * Table "cursors": name -> JSON {@link Cursor}.
+ * Table "cursors": name -> checksum and JSON of {@link Cursor} (file-meta.ts).
+ *
+ * A damaged cursor counts as one that is not there: its consumer begins anew, and gets messages again rather than none.
  */
 import { RoteraError } from '../errors.js';
 import type { Entry, Environment } from './environment.js';
+import { decodeJson, encodeJson } from './file-meta.js';
 
 /** A cursor as it is stored. */
 export interface Cursor {
@@ -35,7 +38,7 @@ export type CursorChange =
 /** The stored cursor, if it is there. */
 export function readCursor(environment: Environment, name: string): Cursor | undefined {
   const value = environment.get('cursors', Buffer.from(name));
-  return value === undefined ? undefined : (JSON.parse(value.toString()) as Cursor);
+  return value === undefined ? undefined : decodeJson<Cursor>(value);
 }
 
 export interface NamedCursor {
@@ -43,11 +46,19 @@ export interface NamedCursor {
   readonly cursor: Cursor;
 }
 
-/** All cursors, by name. */
+/** All cursors that are sound, by name. */
 export const readCursors = (environment: Environment): NamedCursor[] =>
+  environment.entries('cursors').flatMap(({ key, value }) => {
+    const cursor = decodeJson<Cursor>(value);
+    return cursor === undefined ? [] : [{ name: key.toString(), cursor }];
+  });
+
+/** Names of the cursors whose records are damaged. */
+export const damagedCursors = (environment: Environment): string[] =>
   environment
     .entries('cursors')
-    .map(({ key, value }) => ({ name: key.toString(), cursor: JSON.parse(value.toString()) as Cursor }));
+    .filter(({ value }) => decodeJson(value) === undefined)
+    .map(({ key }) => key.toString());
 
 /** The cursors of one queue, as one group commit sees and changes them. */
 export class CursorChanges {
@@ -96,7 +107,7 @@ export class CursorChanges {
     const entries: Entry[] = [];
     for (const name of this.#evicted) entries.push({ table: 'cursors', key: Buffer.from(name), value: null });
     for (const [name, cursor] of this.#changed) {
-      entries.push({ table: 'cursors', key: Buffer.from(name), value: Buffer.from(JSON.stringify(cursor)) });
+      entries.push({ table: 'cursors', key: Buffer.from(name), value: encodeJson(cursor) });
     }
     return entries;
   }

@@ -56,12 +56,19 @@ export interface FileState {
 
 const CHECKSUM_BYTES = 4;
 
-/** A value of table "meta". */
+/** A value of the tables "meta" and "cursors". */
 export function encodeJson(value: unknown): Buffer {
   const json = Buffer.from(JSON.stringify(value));
   const checksum = Buffer.alloc(CHECKSUM_BYTES);
   checksum.writeUInt32LE(crc32(json));
   return Buffer.concat([checksum, json]);
+}
+
+/** What {@link encodeJson} stored; undefined when it is damaged. */
+export function decodeJson<T>(value: Buffer): T | undefined {
+  const json = value.subarray(CHECKSUM_BYTES);
+  if (value.length < CHECKSUM_BYTES || value.readUInt32LE() !== crc32(json)) return undefined;
+  return JSON.parse(json.toString()) as T;
 }
 
 export const newEpoch = (): string => randomBytes(9).toString('base64url');
@@ -89,22 +96,25 @@ function bootId(): string {
 }
 
 /** @throws `not_a_rot_file` when it is not there, `queue_unreadable` when it is damaged */
-export function readMeta<T>(environment: Environment, key: Buffer): T {
-  const value = environment.get('meta', key);
+export function decodeMeta<T>(key: Buffer, value: Buffer | undefined): T {
   if (value === undefined)
     throw new RoteraError('not_a_rot_file', `This is not a rot file: it has no ${key.toString()}.`);
-  const json = value.subarray(CHECKSUM_BYTES);
-  if (value.length < CHECKSUM_BYTES || value.readUInt32LE() !== crc32(json)) {
-    const text = `The file cannot be used: its ${key.toString()} is damaged. Restore it from a copy.`;
-    throw new RoteraError('queue_unreadable', text, { fault: 'damaged' });
-  }
-  return JSON.parse(json.toString()) as T;
+  const decoded = decodeJson<T>(value);
+  if (decoded !== undefined) return decoded;
+  const text = `The file cannot be used: its ${key.toString()} is damaged. Restore it from a copy.`;
+  throw new RoteraError('queue_unreadable', text, { fault: 'damaged' });
 }
 
-/** @throws `not_a_rot_file` for a file of another format */
-export function readConfig(environment: Environment): FileConfig {
-  const config = readMeta<FileConfig>(environment, CONFIG_KEY);
+/** @throws as {@link decodeMeta} */
+export const readMeta = <T>(environment: Environment, key: Buffer): T => decodeMeta(key, environment.get('meta', key));
+
+/** @throws `not_a_rot_file` for a file of another format, and as {@link decodeMeta} */
+export function decodeConfig(value: Buffer | undefined): FileConfig {
+  const config = decodeMeta<FileConfig>(CONFIG_KEY, value);
   if (config.format === FILE_FORMAT) return config;
   const text = `The rot file has format ${config.format}; this rotera reads format ${FILE_FORMAT}: use a newer one.`;
   throw new RoteraError('not_a_rot_file', text, { format: config.format });
 }
+
+/** @throws as {@link decodeConfig} */
+export const readConfig = (environment: Environment): FileConfig => decodeConfig(environment.get('meta', CONFIG_KEY));

@@ -5,10 +5,13 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { RoteraError } from '../errors.js';
+import { CONFIG_KEY, decodeConfig } from './file-meta.js';
 import type { FileFault, Refusal } from './pages/meta.js';
 import { systemCode } from './pages/page-file.js';
 import type { Snapshot } from './pages/snapshot-walk.js';
+import { entriesOf } from './pages/values.js';
 import { type WalkOptions, walkPages } from './pages/walk.js';
+import { PAGE_BYTES } from './room.js';
 
 export interface ProbeOptions extends WalkOptions {
   /** The file is to be opened for reading only: then there need be no right to write to it. */
@@ -33,9 +36,23 @@ export function probe(path: string, options: ProbeOptions = {}): Snapshot | unde
   const walk = walkPages(path, options);
   // What it is, is told first; a file that changes all the time is open elsewhere, and may be opened here.
   if (!walk.ok && walk.fault !== 'changing') throw errorOf(walk);
-  if (options.readOnly !== true) checkWritable(path);
+  if (options.readOnly !== true) {
+    checkWritable(path);
+    checkFormat(path);
+  }
   checkLockFile(path, options.readOnly ?? false);
   return walk.ok ? walk.snapshot : undefined;
+}
+
+/** Opening it for writing would make the tables that a file of another format has not. */
+function checkFormat(path: string): void {
+  for (const entry of entriesOf(path, 'meta', PAGE_BYTES)) {
+    if (!entry.ok) throw errorOf(entry);
+    if (!entry.key.equals(CONFIG_KEY)) continue;
+    decodeConfig(entry.value);
+    return;
+  }
+  decodeConfig(undefined);
 }
 
 function errorOf({ fault, reason, page }: Refusal): RoteraError {

@@ -3,10 +3,13 @@
  * push is recognised whatever crashed in between.
  *
  * ```
- * table "producers"   producer id -> f64 epoch | f64 seq | f64 used, ms | results, oldest first
+ * table "producers"   producer id -> u32 CRC-32 of the rest | f64 epoch | f64 seq | f64 used, ms | results, oldest first
  * result              f64 first | u32 count                        little-endian; the last one is that of `seq`
  * ```
+ *
+ * A damaged record counts as none: the producer is refused with `producer_gap`, and nothing is stored twice.
  */
+import { crc32 } from 'node:zlib';
 import { RoteraError } from '../errors.js';
 import type { Entry, Environment } from './environment.js';
 
@@ -32,11 +35,19 @@ export const KEPT_RESULTS = 64;
 export const MAX_PRODUCERS = 10_000;
 /** Share of a file's limit that producers may take. */
 const ROOM_SHARE = 8;
+const CHECKSUM_BYTES = 4;
 const HEADER_BYTES = 24;
 const RESULT_BYTES = 12;
 const MOST_RECORD_BYTES = 1024;
 /** When there are too many, so many of those unused longest go at once: finding them costs a walk over all. */
 const EVICTED_AT_ONCE = 64;
+
+/** Names of the producers whose records are damaged. */
+export const damagedProducers = (environment: Environment): string[] =>
+  environment
+    .entries('producers')
+    .filter(({ value }) => Producer.decode(value) === undefined)
+    .map(({ key }) => key.toString());
 
 class Producer {
   constructor(
@@ -46,12 +57,15 @@ class Producer {
     readonly results: Buffer,
   ) {}
 
-  static decode(value: Buffer): Producer {
+  /** Undefined when the record is damaged. */
+  static decode(value: Buffer): Producer | undefined {
+    const record = value.subarray(CHECKSUM_BYTES);
+    if (record.length < HEADER_BYTES || value.readUInt32LE() !== crc32(record)) return undefined;
     return new Producer(
-      value.readDoubleLE(0),
-      value.readDoubleLE(8),
-      value.readDoubleLE(16),
-      value.subarray(HEADER_BYTES),
+      record.readDoubleLE(0),
+      record.readDoubleLE(8),
+      record.readDoubleLE(16),
+      record.subarray(HEADER_BYTES),
     );
   }
 
@@ -60,7 +74,9 @@ class Producer {
     header.writeDoubleLE(this.epoch, 0);
     header.writeDoubleLE(this.seq, 8);
     header.writeDoubleLE(this.used, 16);
-    return Buffer.concat([header, this.results]);
+    const checksum = Buffer.alloc(CHECKSUM_BYTES);
+    checksum.writeUInt32LE(crc32(this.results, crc32(header)));
+    return Buffer.concat([checksum, header, this.results]);
   }
 
   /** The ids of push `seq`, which is not newer than the last. */
@@ -136,14 +152,14 @@ export class ProducerChanges {
     const changed = this.#changed.get(id);
     if (changed !== undefined) return changed;
     const value = this.#environment.get('producers', Buffer.from(id));
-    return value === undefined ? NEVER_PUSHED : Producer.decode(value);
+    return (value === undefined ? undefined : Producer.decode(value)) ?? NEVER_PUSHED;
   }
 
   #evict(excess: number): Entry[] {
     return this.#environment
       .entries('producers')
       .filter(({ key }) => !this.#changed.has(key.toString()))
-      .map(({ key, value }) => ({ key, used: Producer.decode(value).used }))
+      .map(({ key, value }) => ({ key, used: Producer.decode(value)?.used ?? 0 }))
       .sort((a, b) => a.used - b.used)
       .slice(0, Math.max(excess, EVICTED_AT_ONCE))
       .map(({ key }) => ({ table: 'producers', key, value: null }));

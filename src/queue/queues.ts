@@ -1,13 +1,14 @@
 /**
  * The directory of rot files: queues by name.
  */
-import { accessSync, constants, existsSync, lstatSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, lstatSync, readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { isRoteraError, messageOf, RoteraError } from '../errors.js';
 import { newBlockCache } from './block-store.js';
 import { createRotFile } from './create.js';
 import { type DirectoryLock, lockDirectory } from './directory-lock.js';
 import { markFailed, tryAgain } from './failed-mark.js';
+import { removeLeftovers } from './leftovers.js';
 import { Queue, type QueueEnd, type QueueOptions } from './queue.js';
 import { DEFAULT_LIMITS, type Limits } from './retention.js';
 import { RotFile } from './rot-file.js';
@@ -44,18 +45,6 @@ export function withDefaults(limits: Partial<Limits>): Limits {
 export interface Unreadable {
   readonly queue: string;
   readonly reason: RoteraError;
-}
-
-/** A create that was killed leaves its temporary file, as large as what it reserved. One so old is no longer being made. */
-const LEFTOVER = /^\..*\.rot\.tmp-[0-9a-f]{12}(-lock)?$/;
-const LEFTOVER_MS = 3_600_000;
-
-function removeLeftovers(directory: string, now: number): void {
-  for (const file of readdirSync(directory)) {
-    const path = join(directory, file);
-    const stat = LEFTOVER.test(file) ? statSync(path, { throwIfNoEntry: false }) : undefined;
-    if (stat !== undefined && now - stat.mtimeMs > LEFTOVER_MS) rmSync(path, { force: true });
-  }
 }
 
 /**

@@ -237,7 +237,7 @@ export class RotFile {
   }
 
   #planned(state: FileState, layout?: Layout, entries: readonly Entry[] = []): Plan {
-    const gone = this.#keysBelow(state.oldest);
+    const gone = this.#store.keysBelow(state.oldest, this.state);
     const sizes = entries.map(({ value }) => value?.length ?? 0);
     return { state, gone, layout, entries, pages: commitPages(sizes, gone.length) };
   }
@@ -262,15 +262,7 @@ export class RotFile {
     const state = this.state;
     if (this.#allocation.unsettled > 2 * commitPages([]) || state.oldest === state.next) return await this.settle();
     const wanted = Math.max(missing, Math.ceil(this.#config.limit / 4096 / ROOM_SHARE));
-    let oldest = state.next;
-    let freed = 0;
-    for (const mark of this.#store.walk(state.oldest)) {
-      if (freed >= wanted) {
-        oldest = mark.first;
-        break;
-      }
-      freed += this.#store.pagesAt(mark.first);
-    }
+    const oldest = this.#store.oldestWithout(wanted, state);
     const rotated = { ...state.rotated, byRoom: state.rotated.byRoom + oldest - state.oldest };
     return await this.#apply(this.#planned({ ...state, oldest, rotated }));
   }
@@ -301,20 +293,5 @@ export class RotFile {
     }
     this.#messages.advance(state, layout?.newest ?? (allGone ? undefined : this.#messages.tail));
     return diskMs;
-  }
-
-  /** Keys of the chunks of all blocks that end at or before `oldest`. */
-  #keysBelow(oldest: number): Buffer[] {
-    const keys: Buffer[] = [];
-    const { oldest: before, next } = this.state;
-    if (before === next) return keys;
-    let previous: number | undefined;
-    for (const { first } of this.#store.walk(before)) {
-      if (previous !== undefined && first <= oldest) keys.push(...this.#store.chunkKeys(previous));
-      if (first > oldest) return keys;
-      previous = first;
-    }
-    if (previous !== undefined && oldest >= next) keys.push(...this.#store.chunkKeys(previous));
-    return keys;
   }
 }

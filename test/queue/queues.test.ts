@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -157,9 +158,17 @@ t.test('a queue may be larger than the disk and the address space, without its r
 });
 
 t.test('what a killed create has left is removed at the next start, but not what is being made', async (t) => {
-  const directory = t.testdir({ '.q.rot.tmp-0123456789ab': 'old', '.r.rot.tmp-0123456789ab': 'new', other: '' });
-  const old = new Date(Date.now() - 2 * 3_600_000);
-  utimesSync(join(directory, '.q.rot.tmp-0123456789ab'), old, old);
+  const ended = spawnSync(process.execPath, ['-e', '']).pid;
+  const names = [ended, process.pid, process.ppid].map((pid) => `.q.rot.tmp-${pid}-0123456789ab`);
+  const [, , made] = names as [string, string, string];
+  const locks = names.map((name) => `${name}-lock`);
+  const still = `.q.rot.tmp-${process.ppid}-0123456789ac`;
+  const resized = `..q.rot.tmp-${ended}-0123456789ab.tmp-${ended}-0123456789ab`;
+  const kept = ['other', '.q.rot.tmp', 'q.tmp-1-0123456789ab'];
+  const all = [...names, ...locks, still, resized, ...kept];
+  const directory = t.testdir(Object.fromEntries(all.map((name) => [name, ''])));
+  const old = new Date(Date.now() - 120_000);
+  utimesSync(join(directory, still), old, old);
   await openQueues(t, directory);
-  t.strictSame(readdirSync(directory).sort(), ['.r.rot.tmp-0123456789ab', 'other']);
+  t.strictSame(readdirSync(directory).sort(), [...kept, made, `${made}-lock`].sort());
 });

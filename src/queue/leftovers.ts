@@ -1,0 +1,43 @@
+/**
+ * Temporary names of files that are being made, and what a killed process leaves under them: as large as what it reserved.
+ */
+import { randomBytes } from 'node:crypto';
+import { readdirSync, rmSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+
+/** Names its process, so that a leftover is known for one as soon as that has ended. */
+const LEFTOVER = /^\..*\.rot\..*tmp-(\d+)-[0-9a-f]{12}(?:-lock)?$/;
+/** What is being filled is written to all the time: an older file belongs to a process whose number another one got since. */
+const STILL_MS = 60_000;
+
+/** A new name beside `path`, no queue's. */
+export function temporaryPath(path: string): string {
+  return join(dirname(path), `.${basename(path)}.tmp-${process.pid}-${randomBytes(6).toString('hex')}`);
+}
+
+/**
+ * Removes what interrupted creates left in a directory. To be called under its lock, before this process makes a file there: then
+ * the one who may still be making a file is a command line, and it fails cleanly should its file be taken for a leftover.
+ * @param now ms since the epoch
+ */
+export function removeLeftovers(directory: string, now: number): void {
+  for (const file of readdirSync(directory)) {
+    const pid = LEFTOVER.exec(file)?.[1];
+    if (pid === undefined) continue;
+    const path = join(directory, file);
+    const stat = statSync(path, { throwIfNoEntry: false });
+    if (stat === undefined || (isElsewhere(Number(pid)) && now - stat.mtimeMs < STILL_MS)) continue;
+    rmSync(path, { force: true });
+  }
+}
+
+/** Whether another process with this number lives. */
+function isElsewhere(pid: number): boolean {
+  if (pid === process.pid) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}
