@@ -1,8 +1,8 @@
 import { Command, Option } from 'clipanion';
 import { ClientCommand } from '../command.js';
-import { isTerminal } from '../context.js';
-import { runRepl } from '../repl/repl.js';
+import { hasPerson, runRepl } from '../repl/repl.js';
 import { Session } from '../repl/session.js';
+import { countedText } from '../units.js';
 import { packageVersion } from '../version.js';
 
 export class ReplCommand extends ClientCommand {
@@ -27,9 +27,12 @@ export class ReplCommand extends ClientCommand {
 
   protected async run(): Promise<void> {
     if (this.port !== undefined) this.url = `http://127.0.0.1:${this.port}`;
-    const session = new Session(this.client, { ...this.context, env: this.#environment() });
+    // A person's Ctrl-C ends the word that runs; a script is ended as a whole.
+    const person = hasPerson(this.context);
+    const signal = person ? undefined : this.interruptible();
+    const session = new Session(this.client, { ...this.context, env: this.#environment() }, signal);
     if (this.queue !== undefined) session.select(this.queue);
-    if (isTerminal(this.context.stdout)) await this.#greet();
+    if (person) await this.#greet();
     this.exitCode = await runRepl(session);
   }
 
@@ -44,8 +47,9 @@ export class ReplCommand extends ClientCommand {
     let found: string;
     try {
       const { queues } = await this.client.list({ retryMs: 0 });
+      const count = queues.length;
       found =
-        queues.length === 0 ? 'no queues yet; make one: :create NAME' : `${queues.length} queues: :queue lists them`;
+        count === 0 ? 'no queues yet; make one: :create NAME' : `${countedText(count, 'queue')}: :queue lists them`;
     } catch (error) {
       found = `${error instanceof Error ? error.message : String(error)} Each word tries again`;
     }

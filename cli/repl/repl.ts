@@ -3,7 +3,7 @@
  */
 import { createInterface, type Interface } from 'node:readline';
 import { messageOf } from '../../src/errors.js';
-import { isTerminal } from '../context.js';
+import { type Context, isTerminal } from '../context.js';
 import { appendHistory, HISTORY_LINES, historyPath, readHistory } from './history.js';
 import type { Session } from './session.js';
 import { completeLine, runLine } from './words.js';
@@ -11,11 +11,12 @@ import { completeLine, runLine } from './words.js';
 /** Runs until `:quit` or the end of input; resolves to the exit code: for a person at a terminal, 0. */
 export async function runRepl(session: Session): Promise<number> {
   const { stdin, stdout, stderr, env } = session.context;
-  const terminal = isTerminal(stdout) && isTerminal(stdin as unknown as NodeJS.WritableStream);
+  const terminal = hasPerson(session.context);
   const history = terminal ? historyPath(env) : undefined;
   const lines = createInterface({
     input: stdin,
     output: stdout,
+    signal: session.signal,
     terminal,
     history: history === undefined ? [] : readHistory(history),
     historySize: HISTORY_LINES,
@@ -30,13 +31,17 @@ export async function runRepl(session: Session): Promise<number> {
   for await (const line of lines) {
     if (line.trim() !== '') remember(line);
     await runLine(session, line);
-    if (session.isOver) break;
+    if (session.isOver || session.signal.aborted) break;
     prompt(session, lines, terminal);
   }
   lines.close();
   if (terminal && !session.isOver) stdout.write('\n');
   return terminal ? 0 : session.exitCode;
 }
+
+/** Whether somebody types the words; else they are a script. */
+export const hasPerson = ({ stdin, stdout }: Context): boolean =>
+  isTerminal(stdout) && isTerminal(stdin as unknown as NodeJS.WritableStream);
 
 function prompt(session: Session, lines: Interface, terminal: boolean): void {
   if (!terminal) return;

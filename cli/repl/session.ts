@@ -26,6 +26,8 @@ export class Session {
     readonly client: RoteraClient,
     /** That of the REPL itself, with its server in the environment. */
     readonly context: Context,
+    /** Ends whatever runs: of a script of words, which nobody sits at. */
+    readonly signal: AbortSignal = new AbortController().signal,
   ) {
     if (context.run === undefined) throw new TypeError('A session needs a context that runs commands.');
     this.#runCommand = context.run;
@@ -36,7 +38,8 @@ export class Session {
     const running = new AbortController();
     this.#running = running;
     try {
-      const outcome = await this.#runCommand(words, { ...this.context, interrupt: () => running.signal });
+      const interrupt = (): AbortSignal => AbortSignal.any([running.signal, this.signal]);
+      const outcome = await this.#runCommand(words, { ...this.context, interrupt });
       if (outcome.exitCode !== 0 && outcome.exitCode !== INTERRUPTED) this.exitCode = outcome.exitCode;
       return outcome;
     } finally {

@@ -127,6 +127,8 @@ t.test('a tail prints what comes', async (t) => {
   await repl.said(/^1\tb$/m);
   await client.push('q', 'c');
   await repl.said(/^2\tc$/m);
+  repl.interrupt();
+  t.equal(await repl.done, 130, 'an interrupted script ends, though its input is open');
 });
 
 t.test('words and queue names are completed', async (t) => {
