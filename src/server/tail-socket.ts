@@ -11,6 +11,7 @@ import { Acks } from './acks.js';
 import type { Context } from './context.js';
 import { binaryFrame, textFrame, writeFrames } from './frames.js';
 import { batchHeader, messagesArray } from './messages.js';
+import { firstOf } from './signals.js';
 import { CLOSE, heard, send } from './sockets.js';
 import { follow, type TailEvent, type TailPlan } from './tail.js';
 
@@ -29,11 +30,12 @@ export async function tailOverWebSocket(
   const { queue, from } = plan;
   const gone = new AbortController();
   socket.on('close', () => gone.abort());
+  const ended = firstOf([gone.signal, context.stopping]);
   listen(socket, plan, context);
   try {
     const { epoch, oldest, next } = queue;
     await send(socket, JSON.stringify({ type: 'open', queue: queue.name, epoch, oldest, next, from }));
-    for await (const event of follow(plan, AbortSignal.any([gone.signal, context.stopping]))) {
+    for await (const event of follow(plan, ended.signal)) {
       const taken = writeFrames(socket, wire, framesOf(socket, plan, event, context));
       if (taken === undefined) continue;
       await taken;
@@ -43,6 +45,8 @@ export async function tailOverWebSocket(
     if (socket.readyState === socket.OPEN) await sayDraining(socket);
   } catch (error) {
     if (socket.readyState === socket.OPEN) await sayWhy(socket, error, plan, context).catch(() => socket.terminate());
+  } finally {
+    ended.done();
   }
 }
 

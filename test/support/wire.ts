@@ -96,9 +96,22 @@ class ServerEnd extends EventEmitter {
   }
 }
 
+/** An injected answer does not notice that its reader has gone: it is told, as the connection would. */
+function tellGone(app: FastifyInstance): void {
+  app.addHook('onRequest', (_request, { raw }, done) => {
+    const injected = (raw as unknown as { _lightMyRequest?: { stream?: Readable } })._lightMyRequest;
+    injected?.stream?.once('close', () => raw.emit('close'));
+    done();
+  });
+}
+
 /** Asks without a connection. */
 export const startInProcess: Start = async (t, options = {}) => {
-  const { app, queues } = await build(t, options);
+  const prepare = (app: FastifyInstance): void => {
+    tellGone(app);
+    options.prepare?.(app);
+  };
+  const { app, queues } = await build(t, { ...options, prepare });
   await app.ready();
   app.websocketServer.on('connection', (server, { socket }) => {
     (socket as unknown as ServerEnd).stream = (server as unknown as { _socket: Duplex })._socket;
