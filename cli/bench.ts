@@ -48,8 +48,9 @@ class Meter {
     this.#bytes += bytes;
   }
 
+  /** Not before there is anything to tell of. */
   isOver(durationMs: number): boolean {
-    return performance.now() - this.#started >= durationMs;
+    return this.#requests > 0 && performance.now() - this.#started >= durationMs;
   }
 
   result(): Measured {

@@ -47,8 +47,16 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
 /** Node's modules that the words for all, the protocol and the client but for its Node side do not touch: browsers have none. */
 const PORTABLE = /^src\/(errors|batch|from)\.ts$|^src\/protocol\/|^src\/client\/(?!transport-node\.ts)/;
 const MAIN = /^(src|cli)\/main\.ts$/;
-/** Clocks that only this process has: nothing that a test would have to change. */
-const HARMLESS = ['hrtime'];
+/** Members of `process` that others than main.ts may use, and who. */
+const MEMBERS: Readonly<Record<string, RegExp>> = {
+  // A clock: nothing that a test would have to change.
+  hrtime: /./,
+  // The programs hand their words to main.
+  argv: /^cli\/rotera(-\w+)?\.ts$/,
+  // Whether the one who was making a file is still alive.
+  pid: /^src\/queue\/leftovers\.ts$/,
+  kill: /^src\/queue\/leftovers\.ts$/,
+};
 
 const layerOf = (file: string): string | undefined =>
   Object.keys(MAY_IMPORT).find((layer) => file === layer || file.startsWith(`${layer}/`));
@@ -108,12 +116,8 @@ function forbiddenImport(file: string, name: string): string | undefined {
 export function forbiddenEdges(file: string, text: string): string[] {
   const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true);
   const edges = importsOf(source).flatMap((name) => forbiddenImport(file, name) ?? []);
-  const program = /^cli\/rotera(-\w+)?\.ts$/;
   for (const member of MAIN.test(file) ? [] : processMembers(source)) {
-    // The programs hand their words to main.
-    if ((member === 'argv' && program.test(file)) || HARMLESS.includes(member)) continue;
-    // A clock that only systemd asks for.
-    if (member === 'hrtime') continue;
+    if (MEMBERS[member]?.test(file)) continue;
     edges.push(`${file} uses process.${member}: only main.ts may`);
   }
   return edges;
