@@ -2,7 +2,7 @@
  * Input cut into messages: at newlines, at another delimiter, or not at all.
  */
 import { type Batch, batchOf, batchOfLines, messagesOf } from '../src/batch.js';
-import { isRoteraError, RoteraError } from '../src/errors.js';
+import { RoteraError } from '../src/errors.js';
 
 const NEWLINE = 10;
 
@@ -17,8 +17,8 @@ export interface SplitOptions {
 
 /**
  * What has arrived, in batches: one for each piece of input that completes a message. Holds at most a piece and the beginning
- * of one message. Newlines: a `\r` in front belongs to them, blank lines are skipped. What is behind the last delimiter is
- * a message too.
+ * of one message. Nothing is left out: between two delimiters there is an empty message, and what is behind the last one is a
+ * message too.
  * @throws `message_too_large`, when all in front of the message in question has been given
  */
 export async function* split(input: AsyncIterable<Uint8Array>, options: SplitOptions): AsyncGenerator<Batch> {
@@ -29,7 +29,6 @@ export async function* split(input: AsyncIterable<Uint8Array>, options: SplitOpt
   let given = 0;
   const cut = function* (piece: Buffer): Generator<Batch> {
     const batch = batchOfPiece(piece, options.delimiter);
-    if (batch === undefined) return;
     const whole = batch.longest <= options.mostBytes ? batch : upTo(batch, options.mostBytes);
     if (whole !== undefined) yield whole;
     given += whole?.count ?? 0;
@@ -54,24 +53,16 @@ export async function* split(input: AsyncIterable<Uint8Array>, options: SplitOpt
   if (held.length > 0) yield* cut(Buffer.concat(held));
 }
 
-/** Undefined when there is nothing but blank lines. */
-function batchOfPiece(piece: Buffer, delimiter: Uint8Array | undefined): Batch | undefined {
-  if (delimiter === undefined) {
-    try {
-      return batchOfLines(piece);
-    } catch (error) {
-      if (isRoteraError(error, 'empty_batch')) return undefined;
-      throw error;
-    }
-  }
+function batchOfPiece(piece: Buffer, delimiter: Uint8Array | undefined): Batch {
+  if (delimiter === undefined) return batchOfLines(piece, { exact: true });
   const messages: Buffer[] = [];
   for (let start = 0; start < piece.length; ) {
     const found = piece.indexOf(delimiter, start);
     const end = found === -1 ? piece.length : found;
-    if (end > start) messages.push(piece.subarray(start, end));
+    messages.push(piece.subarray(start, end));
     start = end + delimiter.length;
   }
-  return messages.length === 0 ? undefined : batchOf(messages);
+  return batchOf(messages);
 }
 
 /** The messages in front of the first that is too long. */

@@ -84,11 +84,16 @@ export function batchOf(messages: readonly Uint8Array[]): Batch {
   return checked({ records, count: messages.length, bytes, longest });
 }
 
+export interface LineOptions {
+  /** Keeps a `\r` in front of the newline, and empty lines as empty messages, so that the lines can be had back as they were. */
+  readonly exact?: boolean;
+}
+
 /**
  * One message a line: the bytes as they are, without the `\n` or `\r\n`; blank lines are skipped.
  * @throws as {@link parseBatch}.
  */
-export function batchOfLines(body: Uint8Array): Batch {
+export function batchOfLines(body: Uint8Array, { exact = false }: LineOptions = {}): Batch {
   const NEWLINE = 10;
   const RETURN = 13;
   // A line gives up its newline and gains a length: 3 bytes more each, 4 for a last line without one.
@@ -101,8 +106,8 @@ export function batchOfLines(body: Uint8Array): Batch {
   for (let start = 0; start < body.length; ) {
     const newline = body.indexOf(NEWLINE, start);
     const end = newline === -1 ? body.length : newline;
-    const length = end > start && body[end - 1] === RETURN ? end - start - 1 : end - start;
-    if (length > 0) {
+    const length = !exact && end > start && body[end - 1] === RETURN ? end - start - 1 : end - start;
+    if (length > 0 || exact) {
       writeLength(records, offset, length);
       records.set(body.subarray(start, start + length), offset + RECORD_HEADER_BYTES);
       offset += RECORD_HEADER_BYTES + length;

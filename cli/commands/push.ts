@@ -14,13 +14,15 @@ export class PushCommand extends ClientCommand {
     category: 'Messages',
     description: 'push lines of standard input or of files',
     details: `
-      Each line is a message, without its newline; blank lines are skipped. Reads as it goes and holds little in memory, so
-      that it works on endless input. When it has ended with 0, every line is on the server's disk, once: what had to be
-      repeated is not kept twice. It always says how many messages were acknowledged; Ctrl-C ends the input.
+      Each line is a message, without its newline and else as it is: an empty line is an empty message. Reads as it goes and
+      holds little in memory, so that it works on endless input. When it has ended with 0, every line is on the server's disk,
+      once: what had to be repeated is not kept twice. It always says how many messages were acknowledged; Ctrl-C ends the
+      input.
     `,
     examples: [
       ['Push a file', '$0 push 55 access.log'],
       ['Push one message', '$0 push 55 -m hello'],
+      ['Push no empty lines', 'grep . notes.txt | $0 push 55'],
       ['Follow a log', 'tail -F access.log | $0 push 55'],
       ['Push names that end with a NUL', "find . -print0 | $0 push 55 --delimiter '\\0'"],
       ['Push each file as one message', '$0 push 55 --whole-file *.json'],

@@ -27,17 +27,20 @@ async function given(t: Test, limits: object = {}, files: Record<string, string 
   return { client, env: { ROTERA_URL: url }, dir, kept };
 }
 
-t.test('lines: with and without a last newline, with \\r\\n, blank ones, and bytes that are no text', async (t) => {
-  const { env, kept } = await given(t);
-  const ran = await runHere(['push', '55', '--json'], env, Buffer.from('a\n\nb\r\n\r\n \xff\xfe\0\nlast', 'latin1'));
-  t.strictSame(JSON.parse(ran.stdout.toString()), { queue: '55', messages: 4, next: 4 });
-  t.strictSame(await kept(), ['a', 'b', ' \xff\xfe\0', 'last']);
-});
+t.test(
+  'lines come back as they were: with \\r\\n, empty ones, bytes that are no text, and a last one without newline',
+  async (t) => {
+    const { env, kept } = await given(t);
+    const ran = await runHere(['push', '55', '--json'], env, Buffer.from('a\n\nb\r\n\r\n \xff\xfe\0\nlast', 'latin1'));
+    t.strictSame(JSON.parse(ran.stdout.toString()), { queue: '55', messages: 6, next: 6 });
+    t.strictSame(await kept(), ['a', '', 'b\r', '\r', ' \xff\xfe\0', 'last']);
+  },
+);
 
 t.test('other delimiters than newlines', async (t) => {
   const { env, kept } = await given(t);
   const pushed: ReadonlyArray<readonly [delimiter: string, input: string, messages: string[]]> = [
-    ['\\0', 'a\nb\0\0c', ['a\nb', 'c']],
+    ['\\0', 'a\nb\0\0c', ['a\nb', '', 'c']],
     [', ', 'x, y,z, ', ['x', 'y,z']],
     ['\\x1e\\n', '1\x1e\n2\n\x1e3\x1e\n', ['1', '2\n\x1e3']],
     ['é', 'aéb', ['a', 'b']],
