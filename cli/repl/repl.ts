@@ -27,12 +27,18 @@ export async function runRepl(session: Session): Promise<number> {
   });
   lines.on('SIGINT', () => interrupt(session, lines));
   const remember = rememberIn(history, stderr);
-  prompt(session, lines, terminal);
+  // Ctrl-D while a word runs: a prompt after that would read on, and the program would never end.
+  let isOpen = true;
+  lines.once('close', () => {
+    isOpen = false;
+    if (terminal) session.leave();
+  });
+  if (terminal) prompt(session, lines);
   for await (const line of lines) {
     if (line.trim() !== '') remember(line);
     await runLine(session, line);
     if (session.isOver || session.signal.aborted) break;
-    prompt(session, lines, terminal);
+    if (terminal && isOpen) prompt(session, lines);
   }
   lines.close();
   if (terminal && !session.isOver) stdout.write('\n');
@@ -43,8 +49,7 @@ export async function runRepl(session: Session): Promise<number> {
 export const hasPerson = ({ stdin, stdout }: Context): boolean =>
   isTerminal(stdout) && isTerminal(stdin as unknown as NodeJS.WritableStream);
 
-function prompt(session: Session, lines: Interface, terminal: boolean): void {
-  if (!terminal) return;
+function prompt(session: Session, lines: Interface): void {
   lines.setPrompt(`${session.queue ?? ''}> `);
   lines.prompt();
 }

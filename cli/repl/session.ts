@@ -20,6 +20,7 @@ export class Session {
   /** Set by the word that leaves. */
   isOver = false;
   #running: AbortController | undefined;
+  #isTailing = false;
   readonly #runCommand: NonNullable<Context['run']>;
 
   constructor(
@@ -37,6 +38,7 @@ export class Session {
   async run(words: readonly string[]): Promise<Outcome> {
     const running = new AbortController();
     this.#running = running;
+    this.#isTailing = words[0] === 'tail';
     try {
       const interrupt = (): AbortSignal => AbortSignal.any([running.signal, this.signal]);
       const outcome = await this.#runCommand(words, { ...this.context, interrupt });
@@ -51,6 +53,11 @@ export class Session {
   interrupt(): boolean {
     this.#running?.abort(new Interrupted(INTERRUPTED));
     return this.#running !== undefined;
+  }
+
+  /** Nobody types any more: a word that has an end comes to it, a tail is ended. */
+  leave(): void {
+    if (this.#isTailing) this.interrupt();
   }
 
   select(queue: string): void {

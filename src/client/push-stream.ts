@@ -126,9 +126,11 @@ export class PushStream {
   }
 
   async #makeRoom(): Promise<void> {
-    while (this.#isFull && this.#underWay !== undefined) await this.#orFailure(this.#underWay);
-    if (this.#isFull) this.#send();
-    else if (this.#underWay === undefined && this.#gathered.length > 0) {
+    while (this.#isFull) {
+      if (this.#underWay === undefined) this.#send();
+      else await this.#orFailure(this.#underWay);
+    }
+    if (this.#underWay === undefined && this.#gathered.length > 0) {
       this.#linger ??= setTimeout(() => this.#send(), this.#lingerMs);
     }
   }
@@ -141,15 +143,15 @@ export class PushStream {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
-  /** Sends what is gathered; what is gathered meanwhile follows at once. */
+  /** Sends a batch of what is gathered; what it does not take, and what is gathered meanwhile, follows at once. */
   #send(): void {
     clearTimeout(this.#linger);
     this.#linger = undefined;
-    const batches = this.#gathered;
-    this.#gathered = [];
-    this.#gatheredBytes = 0;
-    this.#gatheredMessages = 0;
-    this.#underWay = this.#sendAll(batches).then(
+    const [batch, ...rest] = fitBatches(this.#gathered, this.#batchMessages, this.#batchBytes);
+    this.#gathered = rest;
+    this.#gatheredBytes = rest.reduce((sum, { bytes }) => sum + bytes, 0);
+    this.#gatheredMessages = rest.reduce((sum, { count }) => sum + count, 0);
+    this.#underWay = this.#sendBatch(batch as Batch).then(
       () => {
         this.#underWay = undefined;
         if (this.#gathered.length > 0 && this.#failure === undefined) this.#send();
@@ -159,10 +161,6 @@ export class PushStream {
         this.#stop(error);
       },
     );
-  }
-
-  async #sendAll(batches: readonly Batch[]): Promise<void> {
-    for (const batch of fitBatches(batches, this.#batchMessages, this.#batchBytes)) await this.#sendBatch(batch);
   }
 
   /** Pushes a batch; in halves when it is more than the queue takes at once, which is remembered. */

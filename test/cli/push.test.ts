@@ -138,7 +138,7 @@ t.test('a disk that fills at the other end: the right code, and exactly what is 
         await reply.code(507).type('application/problem+json').send(JSON.stringify(problem));
       }),
   });
-  await client.create('55', { maxBytes: 8 * 1024 * 1024, reserve: false });
+  await client.create('55', { maxBytes: 1024 * 1024, reserve: false });
   const lines = Array.from({ length: 40_000 }, (_, i) => `${i} ${'x'.repeat(90)}\n`).join('');
   const ran = await runHere(['push', '55', '--json'], { ROTERA_URL: url }, lines);
   t.equal(ran.code, 73);

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import t from 'tap';
-import { batchOf } from '../../src/batch.js';
+import { type Batch, batchOf } from '../../src/batch.js';
 import type { RoteraClient } from '../../src/client/client.js';
 import { connect } from '../../src/client/node.js';
 import { isRoteraError } from '../../src/errors.js';
@@ -183,4 +183,23 @@ onBothPlatforms(t, 'a signal ends a push, and a stream', async (t, connect) => {
   await t.rejects(client.push('q', source(), { signal: ending.signal }), reason);
   const error = await client.push('q', []).catch((thrown: unknown) => thrown);
   t.ok(isRoteraError(error, 'empty_batch'), 'and nothing is no push');
+});
+
+t.test('what a batch has no room for begins the next one: no small push between', async (t) => {
+  const { client } = await startServer(t);
+  await client.create('q', SMALL);
+  const sizes: number[] = [];
+  async function* source(): AsyncGenerator<Batch> {
+    for (let i = 0; i < 10; i++) yield batchOf([1, 2, 3].map((n) => Buffer.from(`${i} ${n}`)));
+  }
+  await client.push('q', source(), {
+    batchMessages: 7,
+    lingerMs: 60_000,
+    onPush: (_, { count }) => sizes.push(count),
+  });
+  t.strictSame(sizes, [6, 6, 6, 6, 6]);
+  t.strictSame(
+    await textsOf(client),
+    Array.from({ length: 30 }, (_, i) => `${Math.floor(i / 3)} ${(i % 3) + 1}`),
+  );
 });

@@ -75,11 +75,23 @@ t.test('a server that goes away and comes back', { skip: withoutTmux }, async (t
   terminal.press('C-c');
   await terminal.shows(/q>$/);
   await there.stop();
-  terminal.type(':ping').press('Enter');
-  await terminal.shows(/No server answers(?:.|\n)*q>$/);
+  terminal.press('C-l').type(':ping').press('Enter');
+  await terminal.shows(/^q> :ping\nrotera: No server answers(?:.|\n)*q>$/);
   await there.start();
   terminal.press('C-l').type(':ping').press('Enter');
-  await terminal.shows(/Server is alive/);
+  await terminal.shows(/^q> :ping\nServer is alive .*\nq>$/);
+  terminal.type(':tail').press('Enter');
+  while ((await there.server.client.stat('q')).tails === 0);
   terminal.press('C-d');
+  t.equal(await terminal.exited(), 0);
+});
+
+t.test('Ctrl-D while a word runs leaves when it has run', { skip: withoutTmux }, async (t) => {
+  const { client, url } = await startServer(t);
+  await client.create('q', SMALL);
+  const terminal = new Terminal(t, [program, 'q'], { env: { ROTERA_URL: url } });
+  await terminal.shows(/q>$/);
+  terminal.press(':', 'p', 'i', 'n', 'g', 'Enter', 'C-d');
+  await terminal.shows(/Server is alive/);
   t.equal(await terminal.exited(), 0);
 });
