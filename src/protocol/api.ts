@@ -27,11 +27,12 @@ export type Verb = (typeof VERBS)[number];
 
 const MOST = 2 ** 50;
 const anyId = integer(0, Number.MAX_SAFE_INTEGER);
-/** Cursors and producers are named like queues; a producer's name may be longer words. */
-const cursorName = text(
+/** Queues and cursors. */
+export const nameParameter = text(
   /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/,
   'a name of letters, digits, ".", "_" and "-", at most 128',
 );
+/** A producer's name may be longer words. */
 const producerName = text(/^[\x21-\x7e]{1,128}$/, '1 to 128 printable ASCII characters without spaces');
 
 /** Fields of a create. */
@@ -70,7 +71,7 @@ export const readParameters = {
   wait: integer(0, MAX_WAIT_SECONDS),
   gap,
   epoch: epochParameter,
-  cursor: cursorName,
+  cursor: nameParameter,
   ack: anyId,
   move: flag,
 } as const;
@@ -84,7 +85,7 @@ export const tailParameters = {
   from: fromParameter,
   gap,
   epoch: epochParameter,
-  cursor: cursorName,
+  cursor: nameParameter,
   move: flag,
   window: integer(1, 1_000_000),
   last_event_id: text(/^[\x21-\x7e]{1,200}$/, 'EPOCH:ID or ID'),

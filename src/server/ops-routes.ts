@@ -1,8 +1,11 @@
 /**
- * For those who operate the server; not part of the API proper: `/healthz`, `/readyz`, `/metrics`.
+ * For those who operate the server, and for programs that want to know the API; not part of the API proper: `/healthz`,
+ * `/readyz`, `/metrics`, `/openapi.json`.
  */
 import { promisify } from 'node:util';
 import type { FastifyInstance } from 'fastify';
+import { JSON_TYPE } from '../protocol/api.js';
+import { openapi } from '../protocol/openapi.js';
 import type { Context } from './context.js';
 import { METRICS_TYPE } from './metrics.js';
 
@@ -28,6 +31,11 @@ export function addOpsRoutes(app: FastifyInstance, context: Context): void {
     if (status !== 'ok') reply.code(503);
     return { status, readOnly, unreadable };
   });
+
+  const described = JSON.stringify(openapi);
+  app.get('/openapi.json', { config: { open: true }, exposeHeadRoute: true }, async (_request, reply) =>
+    reply.type(JSON_TYPE).header('cache-control', 'no-cache').send(described),
+  );
 
   // What all queues together say is for those who may stat all of them.
   app.get('/metrics', { config: { verb: 'stat' } }, async (_request, reply) => {
