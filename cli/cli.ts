@@ -55,6 +55,8 @@ function helpFor(cli: Cli<Context>, words: readonly string[], { stdout, env }: C
   const version = packageVersion();
   const [first, second] = before;
   if (before.length === 1 && (first === '--version' || first === '-v')) return `${version}\n`;
+  // As `rotera-server` and `rotera-repl` say it.
+  if (before.length === 2 && second === '--version' && findCommand(first) !== undefined) return `${version}\n`;
   if (first === 'help' && second === '--markdown') return manual(cli);
   const asks = before.includes('--help') || before.includes('-h');
   const name = first === 'help' ? second : before.find((word) => !word.startsWith('-'));

@@ -3,23 +3,21 @@
  * process, environment and signals.
  */
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import type { Server as TlsServer } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
 import { type Config, optionNames } from './config/config.js';
-import { ensureQueues } from './config/declared-queues.js';
+import { compareQueues, ensureQueues } from './config/declared-queues.js';
 import type { Environment } from './config/read-config.js';
-import { isRoteraError, messageOf, RoteraError } from './errors.js';
+import { isRoteraError, type RoteraError } from './errors.js';
 import { Queues, type QueuesOptions } from './queue/queues.js';
 import { Access } from './server/access.js';
-import { type App, type AppOptions, buildApp } from './server/app.js';
+import { type App, buildApp } from './server/app.js';
 import { listen } from './server/listen.js';
 import { Metrics } from './server/metrics.js';
-import { isLoopback } from './server/origins.js';
 import { readable } from './server/readable-log.js';
+import { readSecurity } from './server/security.js';
 import { inheritedDescriptors } from './systemd/descriptors.js';
 import { ServiceManager } from './systemd/notify.js';
-import { parseTokens, type Token } from './tokens.js';
 
 /** How long a stop may take before the process ends anyway. */
 const STOP_MS = 10_000;
@@ -58,10 +56,10 @@ export async function serve(load: () => Config, context: ServeContext): Promise<
   const { stdout, env, version } = context;
   const config = load();
   const { sockets, notify } = inheritedDescriptors(env, process.pid);
-  const access = new Access(readTokens(config));
+  const { tokens, ...network } = readSecurity(config);
+  const access = new Access(tokens);
   const logs = logStream(context);
   const metrics = new Metrics(version);
-  const network = networkOptions(config);
   let ready = false;
   let onChange: QueuesOptions['onChange'];
   const queues = Queues.take(config.dir, {
@@ -71,7 +69,9 @@ export async function serve(load: () => Config, context: ServeContext): Promise<
     onChange: (change) => onChange?.(change),
   });
   const logger = { level: config.logLevel, stream: logs };
-  const app = await buildApp({ queues, access, metrics, logger, ...network, isReady: () => ready });
+  const { allowedHosts, corsOrigins } = config;
+  const options = { queues, access, metrics, logger, ...network, allowedHosts, corsOrigins };
+  const app = await buildApp({ ...options, isReady: () => ready });
   try {
     const manager = new ServiceManager(env, process.pid, notify, (error) =>
       app.log.warn({ err: error }, 'systemd cannot be told how the service stands'),
@@ -94,6 +94,15 @@ export async function serve(load: () => Config, context: ServeContext): Promise<
     await app.close();
     await queues.close();
   }
+}
+
+/**
+ * Whether `serve` would take this configuration, as far as the files that it names tell. Nothing is made, nothing is listened on.
+ * @throws `bad_config`
+ */
+export async function checkConfig(config: Config): Promise<void> {
+  readSecurity(config);
+  await compareQueues(config.dir, config.queues);
 }
 
 /** Where log lines go: as JSON, or readable for a person at a terminal. */
@@ -143,9 +152,9 @@ async function reload({ config, queues, access, app, manager }: Server, load: ()
   manager.reloading();
   try {
     const next = load();
+    const { tokens, tls } = readSecurity(config);
     await ensureQueues(queues, next.queues);
-    access.replace(readTokens(config));
-    const { tls } = networkOptions(config);
+    access.replace(tokens);
     if (tls !== undefined) (app.server as unknown as TlsServer).setSecureContext(tls);
     app.log.level = next.logLevel;
     const changed = optionNames.filter((key) => !isDeepStrictEqual(next[key], config[key]));
@@ -157,37 +166,6 @@ async function reload({ config, queues, access, app, manager }: Server, load: ()
     app.log.error(reason, 'the configuration is not put into effect: the server goes on with the old one');
   }
   manager.ready(status(queues));
-}
-
-/** The tokens that the configuration names. @throws `bad_config` */
-function readTokens({ tokensFile }: Config): Token[] | undefined {
-  return tokensFile === undefined ? undefined : parseTokens(readOption('tokens', tokensFile));
-}
-
-/** What the configuration says of the network. @throws `bad_config` when everyone on a network could do everything unasked */
-function networkOptions(config: Config): Pick<AppOptions, 'loopback' | 'allowedHosts' | 'corsOrigins' | 'tls'> {
-  const { host, socket, tokensFile, tlsCert, tlsKey, allowAnonymous, allowedHosts, corsOrigins } = config;
-  const loopback = socket !== undefined || isLoopback(host);
-  if (!loopback && tokensFile === undefined && !allowAnonymous) {
-    const text = `On ${host} everyone who reaches this machine could use every queue. Give --tokens FILE (make one with: rotera token), or --allow-anonymous if that is meant.`;
-    throw new RoteraError('bad_config', text, { option: 'host', value: host });
-  }
-  if (tlsCert === undefined || tlsKey === undefined) return { loopback, allowedHosts, corsOrigins };
-  const tls = { cert: readOption('tls-cert', tlsCert), key: readOption('tls-key', tlsKey) };
-  return { loopback, allowedHosts, corsOrigins, tls };
-}
-
-function readOption(option: string, path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (cause) {
-    throw new RoteraError(
-      'bad_config',
-      `--${option} ${path} cannot be read: ${messageOf(cause)}.`,
-      { option },
-      { cause },
-    );
-  }
 }
 
 /**

@@ -1,7 +1,7 @@
 import { Command, Option } from 'clipanion';
 import { type Config, configSchema, DEFAULTS, OPTIONS, optionNames, variableOf } from '../../src/config/config.js';
 import { readConfig } from '../../src/config/read-config.js';
-import { serve } from '../../src/main.js';
+import { checkConfig, serve } from '../../src/main.js';
 import { BaseCommand } from '../command.js';
 
 /** The name and the description of an option's flag, from the table of options. */
@@ -59,6 +59,7 @@ export class ServeCommand extends BaseCommand {
     const load = (): Config => readConfig(this, env);
     if (!this.checkConfig) return serve(load, { stdout, stderr, env, version: this.cli.binaryVersion ?? 'unknown' });
     const config = load();
+    await checkConfig(config);
     await this.print(this.json ? `${JSON.stringify(config)}\n` : 'The configuration is good.\n');
   }
 }

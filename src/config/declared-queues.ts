@@ -1,11 +1,15 @@
 /**
  * Queues that the configuration declares: they exist when the server is ready.
  */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { isRoteraError, RoteraError } from '../errors.js';
 import { createFields } from '../protocol/api.js';
 import { checkParameters, type Parameter } from '../protocol/parameters.js';
-import { QUEUE_NAME, type Queues } from '../queue/queues.js';
+import { newBlockCache } from '../queue/block-store.js';
+import { checkSameLimits, QUEUE_NAME, type Queues, ROT_SUFFIX } from '../queue/queues.js';
 import { DEFAULT_LIMITS, type Limits } from '../queue/retention.js';
+import { RotFile } from '../queue/rot-file.js';
 
 /** Queue names, each with the limits that matter; the others are the defaults at create and whatever they are afterwards. */
 export type DeclaredQueues = Readonly<Record<string, Partial<Limits>>>;
@@ -69,10 +73,45 @@ export async function ensureQueues(queues: Queues, declared: DeclaredQueues): Pr
     try {
       await queues.create(name, limits);
     } catch (cause) {
-      if (isRoteraError(cause, 'queue_unreadable')) continue;
-      if (!isRoteraError(cause, 'config_mismatch')) throw cause;
-      const advice = `Give it the limit that it has, or declare a queue of another name.`;
-      throw new RoteraError('bad_config', `${cause.message} ${advice}`, { queue: name, ...cause.details }, { cause });
+      if (!isRoteraError(cause, 'queue_unreadable')) throw explain(name, cause);
     }
   }
+}
+
+/**
+ * Compares the declared queues with the files in a directory, also while a server has it. Nothing is changed, nothing made;
+ * what is not there, or cannot be opened, counts for nothing.
+ * @throws `bad_config` as {@link ensureQueues}
+ */
+export async function compareQueues(directory: string, declared: DeclaredQueues): Promise<void> {
+  for (const [name, limits] of Object.entries(declared)) {
+    const existing = await limitsOf(join(directory, `${name}${ROT_SUFFIX}`));
+    if (existing === undefined) continue;
+    try {
+      checkSameLimits(name, existing, limits);
+    } catch (cause) {
+      throw explain(name, cause);
+    }
+  }
+}
+
+async function limitsOf(path: string): Promise<Limits | undefined> {
+  // Opening a file makes its lock file when there is none: it would belong to whoever looks, not to the server.
+  if (!existsSync(path) || !existsSync(`${path}-lock`)) return undefined;
+  const readOnly = new RoteraError('queue_read_only', 'The file is opened for reading only.');
+  try {
+    const file = await RotFile.open(path, { blocks: newBlockCache(), readOnly });
+    const { limits } = file;
+    await file.close();
+    return limits;
+  } catch (error) {
+    if (isRoteraError(error)) return undefined;
+    throw error;
+  }
+}
+
+function explain(queue: string, cause: unknown): unknown {
+  if (!isRoteraError(cause, 'config_mismatch')) return cause;
+  const advice = `Give it the limit that it has, change the file's (rotera resize), or declare a queue of another name.`;
+  return new RoteraError('bad_config', `${cause.message} ${advice}`, { queue, ...cause.details }, { cause });
 }

@@ -41,6 +41,16 @@ export function withDefaults(limits: Partial<Limits>): Limits {
   return { ...DEFAULT_LIMITS, ...limits };
 }
 
+/** @throws `config_mismatch` when a queue that exists has another limit than one that is asked for, naming both */
+export function checkSameLimits(name: string, existing: Limits, asked: Partial<Limits>): void {
+  for (const [field, value] of Object.entries(asked)) {
+    const its = existing[field as keyof Limits];
+    if (value === its) continue;
+    const text = `The queue ${name} exists with ${field} ${its}, not ${value}. Limits are fixed at create.`;
+    throw new RoteraError('config_mismatch', text, { field, value, existing: its });
+  }
+}
+
 /** A file that is there but cannot be served, and why. */
 export interface Unreadable {
   readonly queue: string;
@@ -250,12 +260,7 @@ export class Queues {
   /** The queue that exists, if it has the limits that are asked for. */
   #existing(name: string, limits: Partial<Limits>): Queue {
     const queue = this.get(name);
-    for (const [field, wanted] of Object.entries(limits)) {
-      const value = queue.limits[field as keyof Limits];
-      if (wanted === value) continue;
-      const text = `The queue ${queue.name} exists with ${field} ${value}, not ${wanted}. Limits are fixed at create.`;
-      throw new RoteraError('config_mismatch', text, { field, value: wanted, existing: value });
-    }
+    checkSameLimits(name, queue.limits, limits);
     return queue;
   }
 }

@@ -104,4 +104,5 @@ t.test('help is there for every command, with examples', async (t) => {
     t.match(stdout.toString(), /Examples/i, command);
   }
   t.match((await runHere(['--version'])).stdout.toString(), /^\d+\.\d+\.\d+\n$/);
+  t.strictSame(await runHere(['serve', '--version']), await runHere(['--version']));
 });

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import t from 'tap';
+import { makeToken } from '../../src/tokens.js';
 import { Handover } from './handover.js';
 
 const LIMITS = { maxBytes: 100_000, reserve: false };
@@ -61,6 +62,31 @@ t.test('a reload of a bad configuration changes nothing', async (t) => {
     service.signal('SIGHUP');
     await reloaded;
     t.equal(await push(service.url), 200);
+  }
+  t.equal(await service.stop(), 0);
+});
+
+t.test('a reload takes new tokens, and leaves the old ones when the file is bad', async (t) => {
+  const directory = t.testdir({ rots: {} });
+  const tokens = join(directory, 'tokens');
+  const [before, after] = [makeToken('before', '*', '*'), makeToken('after', '*', '*')];
+  writeFileSync(tokens, before.line);
+  const service = await Handover.open(t, { words: ['--dir', join(directory, 'rots'), '--tokens', tokens] });
+  await service.start();
+  const statuses = (): Promise<number[]> =>
+    Promise.all(
+      [before, after].map(async ({ secret }) => {
+        const headers = { authorization: `Bearer ${secret}` };
+        return (await fetch(`${service.url}/queues`, { headers })).status;
+      }),
+    );
+  t.strictSame(await statuses(), [200, 401]);
+  for (const text of [after.line, 'no token']) {
+    writeFileSync(tokens, text);
+    const reloaded = service.hears('READY=1');
+    service.signal('SIGHUP');
+    await reloaded;
+    t.strictSame(await statuses(), [401, 200], text);
   }
   t.equal(await service.stop(), 0);
 });
