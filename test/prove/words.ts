@@ -10,8 +10,10 @@ import { model } from './model.js';
 import { powerCut } from './power-cut.js';
 import type { Proof } from './proof.js';
 import { anySeed } from './random.js';
+import { restarts } from './restarts.js';
 import { slowDisk } from './slow-disk.js';
 import { soak } from './soak.js';
+import { watched } from './watched.js';
 
 const proofs: Readonly<Record<string, Proof>> = {
   crash,
@@ -20,6 +22,8 @@ const proofs: Readonly<Record<string, Proof>> = {
   soak,
   'slow-disk': slowDisk,
   damaged: damagedFiles,
+  restarts,
+  watched,
   model,
   'bench-engine': benchEngine,
 };

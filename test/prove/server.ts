@@ -1,0 +1,82 @@
+/**
+ * The built server as a process: stopped and started again, always on the same port.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const PROGRAM = fileURLToPath(new URL('../../../dist/cli/rotera-server.js', import.meta.url));
+/** A start or a stop that takes longer counts as hung; ms. */
+const DEADLINE_MS = 30_000;
+
+export interface ServerOptions {
+  /** Modules loaded before the program. */
+  readonly imports?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** How a server was stopped. */
+export interface Stopped {
+  readonly code: number | null;
+  readonly ms: number;
+}
+
+export class Server {
+  #port = 0;
+  #child: ChildProcess | undefined;
+
+  /** @param directory exists, and is the server's own */
+  constructor(
+    readonly directory: string,
+    readonly options: ServerOptions = {},
+  ) {}
+
+  get port(): number {
+    return this.#port;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  /** Resolves when it says that it listens. @throws when it ends before */
+  async start(): Promise<void> {
+    const words = ['--dir', this.directory, '--port', String(this.#port), '--log-level', 'warn'];
+    const { imports = [], env } = this.options;
+    const loaded = imports.map((path) => `--import=${path}`);
+    const child = spawn(process.execPath, [...loaded, PROGRAM, ...words], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, ...env },
+    });
+    this.#child = child;
+    const late = setTimeout(() => child.kill('SIGKILL'), DEADLINE_MS);
+    for await (const line of createInterface({ input: child.stdout })) {
+      const port = /^rotera listens on http:.*:(\d+)$/.exec(line)?.[1];
+      if (port === undefined) continue;
+      clearTimeout(late);
+      this.#port = Number(port);
+      child.stdout.resume();
+      return;
+    }
+    throw new Error('The server ended before it listened. Is it built (npm run build)?');
+  }
+
+  /** Asks it to stop, and resolves when it has ended; a code of null means that it had to be killed. */
+  async stop(): Promise<Stopped> {
+    const child = this.#child as ChildProcess;
+    const began = performance.now();
+    const late = setTimeout(() => child.kill('SIGKILL'), DEADLINE_MS);
+    const ended = once(child, 'exit');
+    child.kill('SIGTERM');
+    const [code] = (await ended) as [number | null];
+    clearTimeout(late);
+    this.#child = undefined;
+    return { code, ms: performance.now() - began };
+  }
+
+  /** Ends it, if it still runs. */
+  kill(): void {
+    this.#child?.kill('SIGKILL');
+  }
+}
