@@ -6,6 +6,7 @@ import { benchEngine } from './bench-engine.js';
 import { crash } from './crash.js';
 import { damagedFiles } from './damaged-files.js';
 import { faults } from './faults.js';
+import { fullDisk } from './full-disk.js';
 import { model } from './model.js';
 import { powerCut } from './power-cut.js';
 import type { Proof } from './proof.js';
@@ -19,6 +20,7 @@ const proofs: Readonly<Record<string, Proof>> = {
   crash,
   'power-cut': powerCut,
   faults,
+  'full-disk': fullDisk,
   soak,
   'slow-disk': slowDisk,
   damaged: damagedFiles,
