@@ -14,7 +14,10 @@ import { checkHandshake } from './sockets.js';
 /** How long a browser may remember the answer to a preflight. */
 const PREFLIGHT_SECONDS = 3600;
 
-export async function addGuards(app: FastifyInstance, { access, origins, limits, isReady }: Context): Promise<void> {
+export async function addGuards(
+  app: FastifyInstance,
+  { access, origins, limits, isReady, stopping }: Context,
+): Promise<void> {
   app.decorateRequest('token', undefined);
   // Hooks that call back rather than return promises: they are on the way of every request.
   app.addHook('onRequest', (request, _reply, done) => {
@@ -22,14 +25,16 @@ export async function addGuards(app: FastifyInstance, { access, origins, limits,
     checkUrl(raw.url ?? '', limits.maxUrlBytes);
     origins.checkHost(raw.rawHeaders);
     checkForm(raw);
-    if (!isReady() && request.routeOptions.config.open !== true)
-      throw new RoteraError('starting', 'The server is opening its queues. Try again in a moment.');
     done();
   });
   // Before anything that refuses, so that a page of an allowed origin can read why.
   if (origins.options.corsOrigins.length > 0) await addCors(app, origins);
   app.addHook('onRequest', (request, _reply, done) => {
-    const { verb, changes, open, socket } = request.routeOptions.config;
+    const { verb, changes, open, always, socket } = request.routeOptions.config;
+    if (stopping.aborted && always !== true)
+      throw new RoteraError('draining', 'The server is stopping. Try again in a moment.');
+    if (!isReady() && open !== true)
+      throw new RoteraError('starting', 'The server is opening its queues. Try again in a moment.');
     if (changes === true || request.ws) origins.checkOrigin(request.headers);
     if (open === true || request.method === 'OPTIONS') return done();
     request.token = access.identify(request.headers);

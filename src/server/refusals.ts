@@ -2,10 +2,14 @@
  * What the application does with errors, and with requests that no route is for.
  */
 import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
-import { RoteraError } from '../errors.js';
+import { type ErrorCode, RoteraError } from '../errors.js';
 import { setQueueHeaders } from './answers.js';
 import type { Context } from './context.js';
 import { sendProblem, toRoteraError } from './problems.js';
+import { isEventSource, sendComeBack } from './tail-events.js';
+
+/** What every restart brings with it. */
+const PASSING: ReadonlySet<ErrorCode> = new Set(['starting', 'draining']);
 
 export function addRefusals(app: FastifyInstance, { queues, limits, metrics }: Context): void {
   const refuse = (reply: FastifyReply, error: RoteraError): void => {
@@ -20,13 +24,17 @@ export function addRefusals(app: FastifyInstance, { queues, limits, metrics }: C
       return;
     }
     const known = toRoteraError(error, limits.maxPushBytes);
+    if (PASSING.has(known.code) && isEventSource(request)) {
+      metrics.refused(known.code);
+      return sendComeBack(reply);
+    }
     if (known.code === 'internal') request.log.error({ err: error }, 'unexpected error');
     const { queue } = request.params as { queue?: string };
     const subject = queue === undefined ? undefined : queues.find(queue);
     // Not to those who may not know of it.
     const mayKnow = known.code !== 'unauthorized' && known.code !== 'forbidden';
     if (subject !== undefined && mayKnow) setQueueHeaders(reply, subject);
-    refuse(reply, known);
+    return refuse(reply, known);
   });
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?')[0] as string;

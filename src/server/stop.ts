@@ -5,7 +5,6 @@ import { setMaxListeners } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
-import { RoteraError } from '../errors.js';
 
 /** How long a connection may take for what it is in the middle of; then it is cut. */
 const GRACE_MS = 5000;
@@ -23,7 +22,10 @@ declare module 'fastify' {
   }
 }
 
-/** Makes `app.close()` a graceful stop. The answer aborts when it begins: reads that wait end, tails say goodbye. */
+/**
+ * Makes `app.close()` a graceful stop. The answer aborts when it begins: reads that wait end, tails say goodbye, and what is new
+ * is refused (guards.ts).
+ */
 export function stopGracefully(app: FastifyInstance): AbortSignal {
   const stop = new AbortController();
   // Every socket that is open listens to it.
@@ -40,11 +42,6 @@ export function stopGracefully(app: FastifyInstance): AbortSignal {
     stop.abort();
     silent.cut();
     setTimeout(() => cutConnections(app), GRACE_MS).unref();
-  });
-  app.addHook('onRequest', (request, _reply, done) => {
-    if (stop.signal.aborted && request.routeOptions.config.always !== true)
-      throw new RoteraError('draining', 'The server is stopping. Try again in a moment.');
-    done();
   });
   app.addHook('onSend', (_request, reply, _payload, done) => {
     // A connection that outlived its last answer would keep the server alive.

@@ -11,14 +11,14 @@ import { checkBegun, checkEpoch, needsCursor, openCursor } from './answers.js';
 import type { Context, QueueRoute } from './context.js';
 import { wireOf } from './frames.js';
 import { countMissed, gapError, recreatedGap, type TailPlan } from './tail.js';
-import { startEvents, tailOverEvents } from './tail-events.js';
+import { startEvents, TAIL_URL, tailOverEvents } from './tail-events.js';
 import { tailOverWebSocket } from './tail-socket.js';
 
 type TailParameters = Checked<typeof tailParameters>;
 
-/** What was delivered last, as an EventSource says it when it comes back: `EPOCH:ID` or `ID`. */
+/** What was delivered last, as an EventSource says it when it comes back: `EPOCH:ID` or `ID`, or `EPOCH:-1` for nothing yet. */
 function lastEvent(text: string): { epoch: string | undefined; id: number } {
-  const match = /^(?:([A-Za-z0-9_-]{1,64}):)?(\d{1,16})$/.exec(text);
+  const match = /^(?:([A-Za-z0-9_-]{1,64}):)?((?<=:)-1|\d{1,16})$/.exec(text);
   const id = Number(match?.[2] ?? Number.NaN);
   if (Number.isSafeInteger(id)) return { epoch: match?.[1], id };
   const accepted = 'EPOCH:ID or ID';
@@ -112,7 +112,7 @@ export function addTailRoutes(app: FastifyInstance, context: Context): void {
   const take = (request: FastifyRequest): Opened => opened.get(request) as Opened;
   app.route<QueueRoute>({
     method: 'GET',
-    url: '/queues/:queue/tail',
+    url: TAIL_URL,
     config: { verb: 'tail', socket: true },
     // A stream without a body has no end that anybody would see.
     exposeHeadRoute: false,

@@ -96,7 +96,7 @@ export function limits(t: Test): void {
   });
 
   t.test('a client that takes no events is cut', async (t) => {
-    const wire = await startListening(t, { limits: { stalledMs: 200 } });
+    const wire = await startListening(t, { limits: { stalledMs: 2000 } });
     const queue = await makeQueue(wire, { maxBytes: 64 * MIB });
     await queue.push(batchOf(Array.from({ length: 60 }, () => Buffer.alloc(MIB / 2, 'x'))));
     const reader = await wire.events('/queues/q/tail?from=0');

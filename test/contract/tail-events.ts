@@ -70,10 +70,36 @@ export const tailEvents: Suite = (t, start) => {
     const events = await open(wire, '', headers);
     t.strictSame(await events.next(), { retry: '2000' });
     const gap = '{"from":42,"to":3,"count":null,"reason":"recreated"}';
-    t.strictSame(await events.next(), { event: 'gap', data: gap });
+    t.strictSame(await events.next(), { event: 'gap', id: `${queue.epoch}:2`, data: gap });
     t.match(await events.messages(2), [{ id: 3 }, { id: 4 }]);
     isProblem(t, (await refusal(open(wire, '?gap=fail', headers))).answer!, 410, 'epoch_changed');
     isProblem(t, (await refusal(open(wire, '?epoch=other', headers))).answer!, 410, 'epoch_changed');
+  });
+
+  t.test('who follows from the end and has got nothing yet comes back at the same place', async (t) => {
+    const wire = await start(t);
+    const queue = await makeQueue(wire);
+    for (const id of [-1, 0]) {
+      const events = await open(wire);
+      const place = `${queue.epoch}:${id}`;
+      t.strictSame(await events.next(), { retry: '2000', id: place });
+      await pushEach(queue, 'missed');
+      t.match(await (await open(wire, '', { 'last-event-id': place })).messages(1), [{ id: id + 1 }]);
+    }
+  });
+
+  t.test('an EventSource comes back to a server that starts, where others are told by a status', async (t) => {
+    let isReady = false;
+    const wire = await start(t, { isReady: () => isReady });
+    await pushEach(await makeQueue(wire), 'a');
+    isProblem(t, (await refusal(open(wire, '?from=0'))).answer!, 503, 'starting');
+    const accept = { accept: 'text/event-stream' };
+    const early = await open(wire, '?from=0', accept);
+    t.match(early.headers, { 'content-type': 'text/event-stream' });
+    t.strictSame([await early.next(), await early.next()], [{ retry: '2000' }, { event: 'draining', data: '{}' }]);
+    await early.ended();
+    isReady = true;
+    t.match(await (await open(wire, '?from=0', accept)).messages(1), [{ id: 0 }]);
   });
 
   t.test('a gap is an event, or with gap=fail a refusal', async (t) => {
@@ -82,7 +108,8 @@ export const tailEvents: Suite = (t, start) => {
     await pushNumbered(queue, 0, 5);
     const events = await open(wire, '?from=1');
     await events.next();
-    t.strictSame(await events.next(), { event: 'gap', data: '{"from":1,"to":3,"count":2,"reason":"rotated"}' });
+    const data = '{"from":1,"to":3,"count":2,"reason":"rotated"}';
+    t.strictSame(await events.next(), { event: 'gap', id: `${queue.epoch}:2`, data });
     t.match(await events.messages(2), [{ id: 3 }, { id: 4 }]);
     isProblem(t, (await refusal(open(wire, '?from=1&gap=fail'))).answer!, 410, 'rotated', { from: 1, to: 3 });
     t.match(await (await open(wire, '?from=3&gap=fail')).messages(1), [{ id: 3 }]);
@@ -125,9 +152,9 @@ export const tailEvents: Suite = (t, start) => {
 
   t.test('a comment comes now and then', async (t) => {
     const wire = await start(t, { limits: { heartbeatMs: 20 } });
-    await makeQueue(wire);
-    const events = await open(wire);
-    t.strictSame(await events.next(), { retry: '2000' });
+    await pushEach(await makeQueue(wire), 'a');
+    const events = await open(wire, '?from=0');
+    await events.messages(1);
     for (let i = 0; i < 3; i++) t.strictSame(await events.next(), { comment: '' });
   });
 
