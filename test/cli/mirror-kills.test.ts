@@ -38,7 +38,7 @@ t.test('a mirror between two servers that are both killed five times: the same m
     } else await victim?.dieAndRevive();
   });
   t.equal(kill, 13, 'all have been killed');
-  while ((await target.client.stat('q')).next < COUNT);
+  for await (const { next } of target.client.tail('q', { from: 'oldest' })) if (next === COUNT) break;
   mirror.kill('SIGINT');
   t.strictSame(await once(mirror, 'exit'), [130, null]);
   const copied = await run(['read', 'q', '--limit', '1G', '--url', target.url]);

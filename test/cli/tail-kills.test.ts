@@ -16,15 +16,15 @@ async function outputOf(child: ChildProcess): Promise<string> {
 t.test('tail | head over three kills of the server: every line, once, in order', async (t) => {
   const there = await Mortal.start(t, join(t.testdir(), 'rots'));
   await there.client.create('q', ROOM);
-  const COUNT = 12_000;
+  const COUNT = 100_000;
   const words = `'${process.execPath}' '${ROTERA}' tail -f q --cursor c --url ${there.url} | head -n ${COUNT}`;
   const pipe = spawn('sh', ['-c', words], { stdio: ['ignore', 'pipe', 'ignore'] });
   t.teardown(() => pipe.kill('SIGKILL'));
   const output = outputOf(pipe);
   // A server that is away before it was ever there is an error, not something to wait for.
   while ((await there.client.stat('q')).tails === 0);
-  await pushNumbers(there.client, COUNT, 100, async (pushed) => {
-    if (pushed % 4000 === 2000) await there.dieAndRevive();
+  await pushNumbers(there.client, COUNT, 500, async (pushed) => {
+    if (pushed % 30_000 === 20_000) await there.dieAndRevive();
   });
   // `head` has its lines; the next ones tell `tail` that it is gone.
   await there.client.push('q', numbers(0, 10));

@@ -8,13 +8,17 @@ import { type Gateway, openGateway } from './gateway.js';
 import { serve } from './program.js';
 
 export class Mortal {
+  readonly client: RoteraClient;
   #kill: () => Promise<unknown> = async () => undefined;
 
   private constructor(
     readonly t: Test,
     readonly dir: string,
     readonly gateway: Gateway,
-  ) {}
+  ) {
+    this.client = connect({ url: this.url });
+    t.teardown(() => this.client.close());
+  }
 
   static async start(t: Test, dir: string): Promise<Mortal> {
     mkdirSync(dir);
@@ -25,10 +29,6 @@ export class Mortal {
 
   get url(): string {
     return this.gateway.url;
-  }
-
-  get client(): RoteraClient {
-    return connect({ url: this.url });
   }
 
   async revive(): Promise<void> {
