@@ -75,6 +75,15 @@ export class Server {
     return { code, ms: performance.now() - began };
   }
 
+  /** Kills it with signal 9, and resolves when it is dead. */
+  async die(): Promise<void> {
+    const child = this.#child as ChildProcess;
+    const ended = once(child, 'exit');
+    child.kill('SIGKILL');
+    await ended;
+    this.#child = undefined;
+  }
+
   /** Ends it, if it still runs. */
   kill(): void {
     this.#child?.kill('SIGKILL');

@@ -3,6 +3,7 @@
  */
 import { parseArgs } from 'node:util';
 import { benchEngine } from './bench-engine.js';
+import { consumers } from './consumers.js';
 import { crash } from './crash.js';
 import { damagedFiles } from './damaged-files.js';
 import { faults } from './faults.js';
@@ -25,6 +26,7 @@ const proofs: Readonly<Record<string, Proof>> = {
   'slow-disk': slowDisk,
   damaged: damagedFiles,
   restarts,
+  consumers,
   watched,
   model,
   'bench-engine': benchEngine,

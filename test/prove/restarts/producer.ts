@@ -1,13 +1,18 @@
 /**
  * A producer that retries: it pushes without pause, and writes down what was acknowledged.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type RoteraClient } from '../../../src/client/node.js';
+import { isTransient } from '../../../src/client/retry.js';
 import { isRoteraError } from '../../../src/errors.js';
+import type { PushBody } from '../../../src/protocol/answers.js';
 import type { Random } from '../random.js';
 
 export const QUEUE = 'q';
 /** Most messages of one push. */
 const MOST = 4;
+/** Between two tries of a nameless one; ms. */
+const PAUSE_MS = 25;
 
 /** What all producers of a run write down. */
 export class Acknowledgements {
@@ -23,25 +28,39 @@ export class Acknowledgements {
   readonly failed: string[] = [];
 }
 
+export interface ProducerOptions {
+  readonly url: string;
+  /** 0 for one that does not retry. */
+  readonly retryMs: number;
+  /** A control: whether each try goes under another name, so that the server cannot know a repeat. */
+  readonly isNameless?: boolean;
+}
+
 export class Producer {
   /** Whether a push was acknowledged since this was last set to false. */
   isPushing = false;
   readonly #client: RoteraClient;
+  readonly #isNameless: boolean;
   #sequence = 0;
   #stopped = false;
 
-  /** @param retryMs 0 for one that does not retry */
   constructor(
     readonly number: number,
     readonly random: Random,
     readonly noted: Acknowledgements,
-    options: { readonly url: string; readonly retryMs: number },
+    { isNameless = false, ...options }: ProducerOptions,
   ) {
     const { retries } = noted;
+    this.#isNameless = isNameless;
     this.#client = connect({
       ...options,
       onRetry: ({ code }) => retries.set(code, (retries.get(code) ?? 0) + 1),
     });
+  }
+
+  /** Messages that were given to be pushed, each once. */
+  get sent(): number {
+    return this.#sequence;
   }
 
   /** Pushes until it is stopped. Never rejects. */
@@ -59,8 +78,8 @@ export class Producer {
     const texts = Array.from({ length: count }, () => `${this.number} ${this.#sequence++}`);
     const began = performance.now();
     try {
-      const { first, duplicate } = await this.#client.push(QUEUE, texts);
-      for (const [i, text] of texts.entries()) this.noted.messages.set((first as number) + i, text);
+      const { first, duplicate } = await this.#pushTexts(texts);
+      for (const [i, text] of texts.entries()) this.#note((first as number) + i, text);
       if (duplicate) this.noted.repeats++;
       this.noted.pushes++;
       this.isPushing = true;
@@ -68,5 +87,22 @@ export class Producer {
       this.noted.failed.push(`a push failed: ${isRoteraError(error) ? error.code : error}`);
     }
     this.noted.slowestMs = Math.max(this.noted.slowestMs, performance.now() - began);
+  }
+  #note(id: number, text: string): void {
+    const { messages, failed } = this.noted;
+    if (messages.has(id)) failed.push(`id ${id} was acknowledged twice`);
+    messages.set(id, text);
+  }
+
+  async #pushTexts(texts: readonly string[]): Promise<PushBody> {
+    if (!this.#isNameless) return this.#client.push(QUEUE, texts);
+    for (;;) {
+      try {
+        return await this.#client.push(QUEUE, texts, { retryMs: 0 });
+      } catch (error) {
+        if (!isTransient(error)) throw error;
+        await sleep(PAUSE_MS);
+      }
+    }
   }
 }

@@ -1,0 +1,58 @@
+/**
+ * Consumes a queue with a cursor until it is killed: says what it got, then acknowledges it.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect, type RoteraClient } from '../../../src/client/node.js';
+import { type Consumed, digest } from '../consumers/consumed.js';
+import { QUEUE } from '../restarts/producer.js';
+import { job, say } from './say.js';
+
+export interface ConsumerJob {
+  readonly url: string;
+  readonly cursor: string;
+  /** A tail over a WebSocket, or reads that wait. */
+  readonly way: 'tail' | 'read';
+  /** The control: acknowledges first, and takes its time before it says what it got. */
+  readonly acknowledgesEarly: boolean;
+}
+
+const RETRY_MS = 60_000;
+/** Between an ack that is too early and the work; ms. */
+const EARLY_MS = 50;
+
+type Batch = Pick<Awaited<ReturnType<RoteraClient['read']>>, 'first' | 'next' | 'messages' | 'gap'>;
+
+const { url, cursor, way, acknowledgesEarly } = job<ConsumerJob>();
+const client = connect({ url, retryMs: RETRY_MS });
+
+/** What a consumer does with what it gets. */
+async function take({ first, messages, gap }: Batch, ack: () => unknown): Promise<void> {
+  if (acknowledgesEarly && messages.length > 0) {
+    await ack();
+    await sleep(EARLY_MS);
+  }
+  if (gap !== null) say({ is: 'gap', from: gap.from, to: gap.to } satisfies Consumed);
+  if (messages.length === 0) return;
+  const texts = messages.map(({ text }) => text);
+  say({ is: 'messages', first, count: texts.length, digest: digest(texts) } satisfies Consumed);
+  if (!acknowledgesEarly) await ack();
+}
+
+async function consumeByReads(): Promise<never> {
+  let acked: number | undefined;
+  for (;;) {
+    const batch = await client.read(QUEUE, { cursor, ack: acked, wait: 20, limit: 200 });
+    const last = batch.messages.at(-1)?.id;
+    // The ack goes with the next read.
+    await take(batch, async () => {
+      acked = last;
+      if (acknowledgesEarly && last !== undefined) await client.ack(QUEUE, cursor, last);
+    });
+  }
+}
+
+async function consumeByTail(): Promise<void> {
+  for await (const batch of client.tail(QUEUE, { cursor })) await take(batch, () => batch.ack());
+}
+
+await (way === 'tail' ? consumeByTail() : consumeByReads());
