@@ -8,6 +8,7 @@ import {
   context,
   type ProxyTracerProvider,
   propagation,
+  ROOT_CONTEXT,
   type Span,
   SpanKind,
   SpanStatusCode,
@@ -52,7 +53,7 @@ export class Tracing {
   /** A commit is over when it is known whose push it stored: its span is written after the fact. */
   #commit(push: Span, { startedAt, ms, diskMs, pushes, messages, bytes }: CommitReport): void {
     const attributes = { 'rotera.pushes': pushes, 'rotera.disk_ms': diskMs, ...amount(messages, bytes) };
-    const parent = trace.setSpan(context.active(), push);
+    const parent = trace.setSpan(ROOT_CONTEXT, push);
     this.tracer.startSpan('commit', { startTime: startedAt, attributes }, parent).end(startedAt + ms);
   }
 
@@ -67,7 +68,8 @@ export class Tracing {
     const parent = trace.getSpan(active) === undefined ? propagation.extract(active, headers) : active;
     const span = this.tracer.startSpan(name, { kind: SpanKind.SERVER, attributes }, parent);
     try {
-      return await context.with(trace.setSpan(parent, span), () => work(span));
+      // Not within `context.with`: nothing below asks for the active span, and it would make every promise of the process dearer.
+      return await work(span);
     } catch (error) {
       span.setAttribute('error.type', isRoteraError(error) ? error.code : 'internal');
       span.setStatus({ code: SpanStatusCode.ERROR, message: messageOf(error) });

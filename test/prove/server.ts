@@ -3,12 +3,15 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const PROGRAM = fileURLToPath(new URL('../../../dist/cli/rotera-server.js', import.meta.url));
 /** A start or a stop that takes longer counts as hung; ms. */
 const DEADLINE_MS = 30_000;
+/** Linux counts processor time in units of this, for all that user space sees. */
+const TICK_MS = 10;
 
 export interface ServerOptions {
   /** Modules loaded before the program. */
@@ -34,6 +37,12 @@ export class Server {
 
   get port(): number {
     return this.#port;
+  }
+
+  /** Processor time that it has used since it was started, by all threads; ms. Linux only. */
+  get cpuMs(): number {
+    const fields = readFileSync(`/proc/${this.#child?.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+    return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
   }
 
   get url(): string {
