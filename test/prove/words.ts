@@ -15,6 +15,7 @@ import { anySeed } from './random.js';
 import { restarts } from './restarts.js';
 import { slowDisk } from './slow-disk.js';
 import { soak } from './soak.js';
+import { tails } from './tails.js';
 import { watched } from './watched.js';
 
 const proofs: Readonly<Record<string, Proof>> = {
@@ -27,6 +28,7 @@ const proofs: Readonly<Record<string, Proof>> = {
   damaged: damagedFiles,
   restarts,
   consumers,
+  tails,
   watched,
   model,
   'bench-engine': benchEngine,
