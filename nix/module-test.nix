@@ -24,6 +24,13 @@ let
     rotFiles = [ 13 ];
     socketActivation = false;
   };
+  guarded = evaluated {
+    host = "0.0.0.0";
+    openFirewall = true;
+    tokensFile = "/etc/rotera/tokens";
+    tls.certificateFile = "/etc/rotera/certificate.pem";
+    tls.keyFile = "/etc/rotera/key.pem";
+  };
   # The plain unit's directives that NixOS has otherwise: paths, the newer systemd, the socket.
   differences = [
     "ConfigurationDirectory"
@@ -259,6 +266,7 @@ in
   units = {
     activated = seed.units;
     own-socket = ownSocket.units;
+    guarded = guarded.units;
   };
   configuration = seed.config.services.rotera.configFile.text;
 }
