@@ -72,7 +72,7 @@ try() { # try VARIANT SOCKET MOST [CONFIGURATION]: with the units that are in pl
   inside sh /root/inside.sh "$1" "$2" /etc/rotera/config.json "$3" || failed=1
 }
 guarded() { # guarded VARIANT SOCKET MOST: with tokens and HTTPS, for every address
-  echo '{"dir":"/var/lib/rotera","host":"0.0.0.0","logLevel":"info","queues":{}}' > "$tree/etc/rotera/config.json"
+  echo '{"dir":"/var/lib/rotera","host":"0.0.0.0","logLevel":"info","queues":{"13":{}}}' > "$tree/etc/rotera/config.json"
   openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=rotera -addext subjectAltName=IP:192.0.2.1 \
     -keyout "$tree/etc/rotera/key.pem" -out "$tree/etc/rotera/certificate.pem" 2> /dev/null
   inside sh /root/guarded.sh "$1" "$2" "$3" || failed=1
