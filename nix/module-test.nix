@@ -24,6 +24,13 @@ let
     rotFiles = [ 13 ];
     socketActivation = false;
   };
+  guarded = evaluated {
+    host = "0.0.0.0";
+    openFirewall = true;
+    tokensFile = "/etc/rotera/tokens";
+    tls.certificateFile = "/etc/rotera/certificate.pem";
+    tls.keyFile = "/etc/rotera/key.pem";
+  };
   # The plain unit's directives that NixOS has otherwise: paths, the newer systemd, the socket.
   differences = [
     "ConfigurationDirectory"
@@ -37,17 +44,38 @@ let
     "RestrictAddressFamilies"
     "Type"
   ];
-  plainLines = lib.splitString "\n" (
-    lib.head (lib.splitString "[Install]\n" (lib.last (lib.splitString "[Service]\n" (builtins.readFile ../systemd/rotera.service))))
-  );
-  plainDirectives = lib.filter (line: builtins.match "[A-Z][A-Za-z]*=.*" line != null) plainLines;
+  # Whether a unit has all that the plain one's section says, but for these directives.
+  sameSection =
+    {
+      file,
+      section,
+      except,
+      least,
+    }:
+    text:
+    let
+      plain = lib.head (lib.splitString "[Install]\n" (lib.last (lib.splitString "[${section}]\n" (builtins.readFile file))));
+      directives = lib.filter (line: builtins.match "[A-Z][A-Za-z]*=.*" line != null) (lib.splitString "\n" plain);
+      lines = lib.splitString "\n" text;
+      isExcepted = line: lib.elem (lib.head (lib.splitString "=" line)) except;
+    in
+    lib.length directives >= least && lib.all (line: isExcepted line || lib.elem line lines) directives;
   sameAsPlainUnit =
     system:
-    let
-      lines = lib.splitString "\n" system.units."rotera.service";
-      isDifferent = line: lib.elem (lib.head (lib.splitString "=" line)) differences;
-    in
-    lib.length plainDirectives > 50 && lib.all (line: isDifferent line || lib.elem line lines) plainDirectives;
+    sameSection {
+      file = ../systemd/rotera.service;
+      section = "Service";
+      except = differences;
+      least = 50;
+    } system.units."rotera.service";
+  sameAsPlainSocket =
+    system:
+    sameSection {
+      file = ../systemd/rotera.socket;
+      section = "Socket";
+      except = [ "ListenStream" ];
+      least = 5;
+    } system.units."rotera.socket";
 
   good = {
     "the README's configuration makes the service and both rot files" =
@@ -61,6 +89,7 @@ let
       && seed.config.users.users.rotera.isSystemUser
       && seed.config.systemd.services.rotera.wantedBy == [ "multi-user.target" ];
     "the service is as hardened as the plain unit" = sameAsPlainUnit seed && sameAsPlainUnit ownSocket;
+    "the socket is that of the plain unit" = sameAsPlainSocket seed;
     "with the socket of systemd it has no network" =
       (service seed).PrivateNetwork && (service seed).RestrictAddressFamilies == "none";
     "with a socket of its own it has one" =
@@ -259,6 +288,7 @@ in
   units = {
     activated = seed.units;
     own-socket = ownSocket.units;
+    guarded = guarded.units;
   };
   configuration = seed.config.services.rotera.configFile.text;
 }

@@ -1,7 +1,7 @@
 # services.rotera: the NixOS module. Works from the flake and as a plain import.
 #
-# Two files say what is true elsewhere as well: the service's hardening is that of ../systemd/rotera.service, and the server's
-# options, with their types and descriptions, are those of ../systemd/config.schema.json.
+# Files that are true elsewhere as well are read: the service and its socket are those of ../systemd/rotera.service and
+# rotera.socket, and the server's options, with their types and descriptions, are those of ../systemd/config.schema.json.
 {
   config,
   lib,
@@ -115,11 +115,12 @@ let
     tlsCert = null;
     tlsKey = null;
   };
-  # The [Service] section of the unit for other systems, as attributes; a directive that is there twice is a list.
-  plainService =
+  # A section of a unit for other systems, as attributes; a directive that is there twice is a list.
+  plainSection =
+    file: name:
     let
-      text = builtins.readFile ../systemd/rotera.service;
-      section = lib.head (lib.splitString "[Install]\n" (lib.last (lib.splitString "[Service]\n" text)));
+      text = builtins.readFile file;
+      section = lib.head (lib.splitString "[Install]\n" (lib.last (lib.splitString "[${name}]\n" text)));
       directives = lib.filter (line: line != "" && !(lib.hasPrefix "#" line)) (lib.splitString "\n" section);
       toPair =
         line:
@@ -129,6 +130,8 @@ let
         { ${lib.head words} = lib.concatStringsSep "=" (lib.tail words); };
     in
     lib.zipAttrsWith (_: values: if lib.length values == 1 then lib.head values else values) (map toPair directives);
+  plainService = plainSection ../systemd/rotera.service "Service";
+  plainSocket = plainSection ../systemd/rotera.socket "Socket";
 
   credentials =
     optional (cfg.tokensFile != null) "tokens:${cfg.tokensFile}"
@@ -344,15 +347,15 @@ in
       description = "rotera listening socket";
       wantedBy = [ "sockets.target" ];
       listenStreams = [ "${bracketed}:${toString cfg.port}" ];
-      socketConfig = {
-        FileDescriptorName = "rotera";
-        NoDelay = true;
-        Backlog = 1024;
-        # An address that comes up late does not stop the socket.
-        FreeBind = true;
-        IPAddressDeny = mkIf isLoopback "any";
-        IPAddressAllow = mkIf isLoopback "localhost";
-      };
+      socketConfig = mkMerge [
+        (lib.mapAttrs (_: lib.mkDefault) (removeAttrs plainSocket [ "ListenStream" ]))
+        {
+          # An address that comes up late does not stop the socket.
+          FreeBind = true;
+          IPAddressDeny = mkIf isLoopback "any";
+          IPAddressAllow = mkIf isLoopback "localhost";
+        }
+      ];
     };
 
     systemd.services.rotera = {

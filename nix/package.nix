@@ -36,6 +36,7 @@ buildNpmPackage {
         "package-lock.json"
         "LICENSE"
         "README.md"
+        "CHANGELOG.md"
         "src"
         "cli"
         "systemd"

@@ -27,16 +27,46 @@ export async function listen(app: FastifyInstance, options: ListenOptions): Prom
     throw new RoteraError('bad_config', 'More than one socket was passed on: one ListenStream= is accepted.');
   }
   const [fd] = inherited;
+  if (fd === undefined && socket !== undefined) checkLength(socket);
   try {
     // fastify takes a missing host for localhost, and then opens a second socket.
-    if (fd !== undefined) return await app.listen({ host, fd } as FastifyListenOptions);
-    if (socket === undefined) return await app.listen({ host, port });
+    if (fd !== undefined) return await listenOn(app, { host, fd } as FastifyListenOptions);
+    if (socket === undefined) return await listenOn(app, { host, port });
     await removeStale(socket);
     await app.listen({ path: socket });
     return socket;
   } catch (error) {
     throw explain(error, fd === undefined ? (socket ?? `${host}:${port}`) : `descriptor ${fd}`);
   }
+}
+
+const MOST_PATH_BYTES = 107;
+const EVERY_ADDRESS = '0.0.0.0';
+const LOOPBACK = '127.0.0.1';
+
+/**
+ * Told that it listens on 0.0.0.0, fastify asks for the addresses of all interfaces, only to log them. A service that may use no
+ * AF_NETLINK (as the units have it) must not ask: so fastify is told of loopback, where such a server is reached as well.
+ */
+async function listenOn(app: FastifyInstance, options: FastifyListenOptions): Promise<string> {
+  const { server } = app;
+  const address = server.address.bind(server);
+  server.address = () => {
+    const its = address();
+    return typeof its === 'object' && its?.address === EVERY_ADDRESS ? { ...its, address: LOOPBACK } : its;
+  };
+  try {
+    return await app.listen(options);
+  } finally {
+    server.address = address;
+  }
+}
+
+/** Of a longer path only the beginning would be used (sun_path in unix(7)). */
+function checkLength(path: string): void {
+  if (Buffer.byteLength(path) <= MOST_PATH_BYTES) return;
+  const text = `The path of the socket is too long: ${path}. At most ${MOST_PATH_BYTES} bytes are possible; give it a shorter one with --socket.`;
+  throw new RoteraError('bad_config', text, { option: 'socket', value: path });
 }
 
 /** Removes the Unix socket of a server that was killed: one on which nobody answers. */

@@ -2,32 +2,13 @@
 # Runs inside the booted system: inside.sh VARIANT SOCKET CONFIG MOST, see boot.sh.
 # SOCKET is "socket" when systemd holds the port; MOST is the highest exposure that is accepted.
 variant=$1 socket=$2 config=$3 most=$4
+version=$(systemctl --version | awk 'NR == 1 { print $2 }')
 url=http://127.0.0.1:8245
-failed=0
+. /root/checks.sh
 
-check() { # check WHAT COMMAND...
-  what=$1
-  shift
-  if "$@" > /run/check.log 2>&1; then echo "ok   $variant: $what"; else
-    echo "FAIL $variant: $what"
-    tail -n 5 /run/check.log
-    failed=1
-  fi
-}
-property() { systemctl show -P "$1" rotera.service; }
-is() { [ "$(property "$1")" = "$2" ] || { echo "$1 is $(property "$1"), not $2"; return 1; }; }
-# Waits until a command succeeds, ten seconds at most.
-eventually() {
-  for _ in $(seq 100); do
-    "$@" > /dev/null 2>&1 && return 0
-    sleep 0.1
-  done
-  "$@"
-}
 next() { curl -sf "$url/queues/q" | grep -o '"next":[0-9]*'; }
 has() { curl -sf "$url/queues/$1" > /dev/null; }
 restarted() { [ "$(property MainPID)" != "$1" ] && is ActiveState active && next; }
-new_pid() { pid=$(property MainPID); [ "$pid" -gt 1 ]; }
 under_load() {
   node /root/load.mjs $url 6 > /run/load.log &
   sleep 1.5
@@ -38,23 +19,17 @@ under_load() {
   cat /run/load.log
   [ "$1" = any ] || ! grep -E 'ECONN|status' /run/load.log
 }
-exposure() { systemd-analyze security --no-pager rotera.service | grep -o 'exposure level.*: [0-9.]*' | grep -o '[0-9.]*$'; }
 refused() { # a second server in the directory of the first
   runuser -u rotera -- rotera-server --dir /var/lib/rotera --port 0
   [ $? -eq 69 ]
 }
 
-systemctl stop rotera.socket rotera.service 2> /dev/null
-systemctl reset-failed rotera.socket rotera.service 2> /dev/null
-rm -rf /var/lib/rotera/* /var/lib/rotera/.*.failed
-systemctl daemon-reload
 cp "$config" /run/good.json
-
-check "systemd-analyze verify" sh -c "! systemd-analyze verify --man=no /etc/systemd/system/rotera.service 2>&1 | grep rotera | grep -v -e OpenFile"
-[ "$socket" != socket ] || check 'the socket listens' systemctl start rotera.socket
-check 'it becomes ready' systemctl start rotera.service
+start_afresh "$socket"
 check 'it says how it stands' sh -c "systemctl show -P StatusText rotera.service | grep Serving"
-check 'the declared queues are there' has 13
+for queue in $(node -p "Object.keys(require('$config').queues).join(' ')"); do
+  check "the declared queue $queue is there" has "$queue"
+done
 check 'a queue is made' curl -sf -X PUT "$url/queues/q" -d '{"maxBytes":1000000}'
 check 'a push' curl -sf "$url/queues/q/messages" -d first
 check 'a read' sh -c "curl -sf $url/queues/q/messages | grep first"
@@ -93,20 +68,32 @@ rm -r /run/systemd/system/rotera.service.d
 systemctl daemon-reload
 systemctl restart rotera.service
 
+curl -sN "$url/queues/q/tail" > /run/tail.log &
+curl -s "$url/queues/q/messages?from=next&wait=60" > /run/wait.log &
+check 'a tail runs' eventually grep -q retry /run/tail.log
 started=$(date +%s%N)
-check 'it stops' systemctl stop rotera.service
+check 'it stops, with a tail and a read that wait' systemctl stop rotera.service
 echo "     in $((($(date +%s%N) - started) / 1000000)) ms"
 check 'cleanly' is Result success
+wait
+check 'the tail was told' grep draining /run/tail.log
+check 'the read was answered' grep upToDate /run/wait.log
 echo '{"prot":1}' > "$config"
 systemctl start rotera.service 2> /dev/null
 check 'a bad configuration is exit code 78' eventually is ExecMainStatus 78
 check 'and is not tried again' is NRestarts 0
+if [ "$socket" = socket ] && [ "$version" -ge 255 ]; then
+  starts() { journalctl -u rotera.service -o cat --no-pager | grep -c '^Starting'; }
+  before=$(starts)
+  curl -s -m 8 "$url/healthz" > /dev/null
+  tries=$(($(starts) - before))
+  check "while one waits, it is tried now and then ($tries times in 8 s)" test "$tries" -gt 0 -a "$tries" -le 6
+fi
 cp /run/good.json "$config"
 systemctl reset-failed rotera.socket rotera.service
 [ "$socket" != socket ] || systemctl start rotera.socket
 check 'a mended one is good' systemctl start rotera.service
 
-score=$(exposure)
-check "exposure $score, at most $most" awk "BEGIN { exit !($score <= $most) }"
-systemctl stop rotera.socket rotera.service 2> /dev/null
+check_exposure "$most"
+stop_all
 exit $failed
