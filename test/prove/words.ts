@@ -13,6 +13,7 @@ import { powerCut } from './power-cut.js';
 import type { Proof } from './proof.js';
 import { anySeed } from './random.js';
 import { restarts } from './restarts.js';
+import { scraped } from './scrape.js';
 import { slowDisk } from './slow-disk.js';
 import { soak } from './soak.js';
 import { tails } from './tails.js';
@@ -30,6 +31,7 @@ const proofs: Readonly<Record<string, Proof>> = {
   consumers,
   tails,
   watched,
+  scrape: scraped,
   model,
   'bench-engine': benchEngine,
 };

@@ -34,7 +34,7 @@ function copyable(what, line) {
     }
     setTimeout(() => say(button, 'Copy'), 2000);
   });
-  return h('li', {}, h('span', { class: 'hint' }, what), h('span', { class: 'line' }, code, button));
+  return h('li', {}, h('span', { class: 'line' }, h('span', { class: 'hint' }, what), button), code);
 }
 
 /** @param {string} queue */

@@ -73,7 +73,7 @@ export class Plot {
     const axis = { show: !this.small, stroke: ink, grid, ticks: grid, font: '12px system-ui, sans-serif' };
     return {
       ...this.#size(),
-      padding: this.small ? [2, 0, 2, 0] : [8, 8, 0, 0],
+      padding: this.small ? [2, 0, 2, 0] : [8, 28, 0, 0],
       legend: { show: false },
       cursor: { show: false },
       scales: { y: { range: (_, __, most) => [0, Math.max(1, (most ?? 0) * 1.1)] } },
