@@ -8,6 +8,7 @@ import { crash } from './crash.js';
 import { damagedFiles } from './damaged-files.js';
 import { faults } from './faults.js';
 import { fullDisk } from './full-disk.js';
+import { histories } from './histories.js';
 import { model } from './model.js';
 import { powerCut } from './power-cut.js';
 import type { Proof } from './proof.js';
@@ -24,6 +25,7 @@ const proofs: Readonly<Record<string, Proof>> = {
   'power-cut': powerCut,
   faults,
   'full-disk': fullDisk,
+  histories,
   soak,
   'slow-disk': slowDisk,
   damaged: damagedFiles,
