@@ -1,0 +1,82 @@
+/**
+ * Raw frames on both sockets: what is against RFC 6455 closes the socket with the right code, what is not is answered, and nothing
+ * but whole messages is stored.
+ */
+import t, { type Test } from 'tap';
+import { messages, readFrom } from '../support/queues.js';
+import { closeFrame, frame, OPCODE, RawSocket } from '../support/raw-frames.js';
+import { type RealWire, startListening } from '../support/wire.js';
+import { FRAMES, type FrameCase, MAX_BYTES } from './frame-cases.js';
+import { makeQueue, pushEach } from './words.js';
+
+/** The last ping of a case: once its pong is here, all before it was understood. */
+const END = 'the end of the case';
+/** A tail takes acks only: any other message ends it. */
+const REFUSED = 1008;
+
+const start = (t: Test): Promise<RealWire> => startListening(t, { limits: { maxPushBytes: MAX_BYTES } });
+
+/** Sends the frames, and waits until so many answers have come and all is understood, or the socket is closed. */
+async function say(wire: RealWire, path: string, { bytes }: FrameCase, answers: number): Promise<RawSocket> {
+  const socket = await RawSocket.open(wire.port, path);
+  for (const piece of bytes) {
+    socket.send(piece);
+    // Each piece in a packet of its own, as far as that can be had.
+    if (bytes.length < 10) await new Promise(setImmediate);
+  }
+  socket.send(frame(OPCODE.ping, END));
+  const isOver = (): boolean =>
+    socket.closeCode !== undefined ||
+    (socket.payloads(OPCODE.pong).includes(END) && socket.payloads(OPCODE.text).length >= answers);
+  await socket.connection.until(isOver);
+  return socket;
+}
+
+async function hangUp({ connection, closeCode }: RawSocket): Promise<void> {
+  connection.socket.end(closeFrame(closeCode === undefined || closeCode === 1005 ? 1000 : closeCode));
+  await connection.until(() => false);
+  connection.socket.destroy();
+}
+
+for (const [group, cases] of Object.entries(FRAMES)) {
+  t.test(`pushes: ${group}`, async (t) => {
+    const wire = await start(t);
+    const queue = await makeQueue(wire, { maxMessageBytes: MAX_BYTES });
+    for (const one of cases) {
+      const { name, close, stores = [], pongs = [], isRefused = false } = one;
+      const { next } = queue;
+      const socket = await say(wire, '/queues/q/push', one, stores.length + Number(isRefused));
+      t.equal(socket.closeCode, close, name);
+      const answered = socket.payloads(OPCODE.pong).filter((payload) => payload !== END);
+      t.strictSame(answered, pongs, `${name}: pongs`);
+      const ended = hangUp(socket);
+      // Behind everything that the frames may have stored.
+      await pushEach(queue, 'end');
+      const all = messages(readFrom(queue, next)).map((message) => message.toString('latin1'));
+      t.strictSame(all, [...stores, 'end'], `${name}: stored`);
+      await ended;
+    }
+  });
+
+  t.test(`tail: ${group}`, async (t) => {
+    const wire = await start(t);
+    await makeQueue(wire);
+    for (const one of cases) {
+      const { name, close, stores = [], pongs = [], isRefused = false } = one;
+      // It says open and up-to-date by itself.
+      const socket = await say(wire, '/queues/q/tail', one, 2);
+      const isMessage = stores.length > 0 || isRefused;
+      t.equal(socket.closeCode, isMessage ? REFUSED : close, name);
+      if (!isMessage)
+        t.strictSame(
+          socket.payloads(OPCODE.pong).filter((payload) => payload !== END),
+          pongs,
+          `${name}: pongs`,
+        );
+      await hangUp(socket);
+    }
+    t.equal((await wire.send({ path: '/queues/q' })).status, 200, 'the server is alive');
+  });
+}
+
+t.ok(Object.values(FRAMES).flat().length >= 100);
