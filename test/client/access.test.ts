@@ -1,5 +1,3 @@
-import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Test } from 'tap';
@@ -8,6 +6,7 @@ import { connect } from '../../src/client/node.js';
 import { Access } from '../../src/server/access.js';
 import { type AppOptions, buildApp } from '../../src/server/app.js';
 import { makeToken, parseTokens } from '../../src/tokens.js';
+import { certificate, withoutOpenssl } from '../support/certificate.js';
 import { onBothPlatforms, SwiftClock } from '../support/clients.js';
 import { openQueues, SMALL } from '../support/queues.js';
 
@@ -16,18 +15,6 @@ async function start(t: Test, options: Partial<AppOptions>, path?: string): Prom
   const app = await buildApp({ queues: await openQueues(t, t.testdir()), ...options });
   t.teardown(() => app.close());
   return path === undefined ? app.listen({ host: '127.0.0.1', port: 0 }) : app.listen({ path });
-}
-
-const withoutOpenssl =
-  spawnSync('openssl', ['version']).status === 0 ? false : 'there is no openssl to make a certificate with';
-
-/** A certificate for 127.0.0.1 that nobody has signed. */
-function certificate(dir: string): { cert: string; key: string } {
-  const [cert, key] = [join(dir, 'cert.pem'), join(dir, 'key.pem')];
-  const words = `req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 -keyout ${key} -out ${cert}`;
-  const { status, stderr } = spawnSync('openssl', words.split(' '));
-  if (status !== 0) throw new Error(`openssl: ${stderr}`);
-  return { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
 }
 
 onBothPlatforms(t, 'a token goes along with every request and with a tail', async (t, connect) => {

@@ -100,7 +100,7 @@ export async function serve(t: Test, words: readonly string[], options: RunOptio
     const hear = (chunk: Buffer): void => {
       said += chunk;
       // The whole of what it says at its start ends with its queues.
-      const url = /^rotera listens on (http:\S+)$[\s\S]*^ {2}queues /m.exec(said)?.[1];
+      const url = /^rotera listens on (https?:\S+)$[\s\S]*^ {2}queues /m.exec(said)?.[1];
       if (url !== undefined) resolve(url);
     };
     child.stdout?.on('data', hear);

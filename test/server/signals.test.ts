@@ -1,0 +1,107 @@
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { type ClientRequest, request } from 'node:http';
+import { join } from 'node:path';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
+import t, { type Test } from 'tap';
+import { connect } from '../../src/client/node.js';
+import { makeToken } from '../../src/tokens.js';
+import { certificate, withoutOpenssl } from '../support/certificate.js';
+import { type Serving, serve } from '../support/program.js';
+import { type Tail, tailOverEvents } from '../support/tails.js';
+
+const LIMITS = { maxBytes: 100_000, reserve: false };
+
+/** Resolves when a reload is over. */
+async function reload({ child, said }: Serving, outcome: string): Promise<void> {
+  const before = said().length;
+  child.kill('SIGHUP');
+  while (!said().slice(before).includes(outcome)) await once(child.stderr as NodeJS.ReadableStream, 'data');
+}
+
+/** The certificate that a new connection is shown. */
+async function shownBy(url: string): Promise<string> {
+  const { hostname, port } = new URL(url);
+  const socket: TLSSocket = connectTls({ host: hostname, port: Number(port), rejectUnauthorized: false });
+  await once(socket, 'secureConnect');
+  const { fingerprint256 } = socket.getPeerCertificate();
+  socket.destroy();
+  return fingerprint256;
+}
+
+t.test('SIGHUP: tokens and certificates are read again', { skip: withoutOpenssl }, async (t) => {
+  const directory = t.testdir({ rots: {} });
+  const tokens = join(directory, 'tokens');
+  const [before, after] = [makeToken('before', '*', '*'), makeToken('after', '*', '*')];
+  writeFileSync(tokens, before.line);
+  certificate(directory);
+  const files = [
+    '--tokens',
+    tokens,
+    '--tls-cert',
+    join(directory, 'cert.pem'),
+    '--tls-key',
+    join(directory, 'key.pem'),
+  ];
+  const server = await serve(t, ['--dir', join(directory, 'rots'), '--log-level', 'info', ...files]);
+  const may = async ({ secret }: { secret: string }): Promise<string> => {
+    const client = connect({ url: server.url, token: secret, insecure: true, retryMs: 0 });
+    const answer = await client.list().then(
+      () => 'ok',
+      (error) => String(error.code),
+    );
+    await client.close();
+    return answer;
+  };
+  t.strictSame([await may(before), await may(after)], ['ok', 'unauthorized']);
+  const shown = await shownBy(server.url);
+
+  writeFileSync(tokens, after.line);
+  certificate(directory);
+  await reload(server, 'the configuration was read again');
+  t.strictSame([await may(before), await may(after)], ['unauthorized', 'ok']);
+  t.not(await shownBy(server.url), shown, 'another certificate');
+
+  writeFileSync(tokens, 'no token');
+  await reload(server, 'is not put into effect');
+  t.strictSame([await may(before), await may(after)], ['unauthorized', 'ok'], 'a bad file changes nothing');
+});
+
+/** A server with a client in the middle of a push, which it waits for when it stops, and a tail that is told of the stop. */
+async function busy(t: Test): Promise<{ server: Serving; tail: Tail; push: ClientRequest }> {
+  const server = await serve(t, ['--dir', t.testdir()]);
+  await connect({ url: server.url }).create('q', LIMITS);
+  const tail = await tailOverEvents(t, server.url, '/queues/q/tail');
+  const headers = { 'content-length': 5, expect: '100-continue' };
+  const push = request(`${server.url}/queues/q/messages`, { method: 'POST', headers });
+  push.on('error', () => undefined).flushHeaders();
+  await once(push, 'continue');
+  return { server, tail, push };
+}
+
+t.test('SIGTERM: what is under way is finished, then the process ends with 0', async (t) => {
+  const { server, tail, push } = await busy(t);
+  const stopped = server.stop('SIGTERM');
+  await tail.until(({ frames }) => frames.at(-1)?.type === 'draining');
+  push.end('hello');
+  const [answer] = await once(push, 'response');
+  t.equal(answer.statusCode, 200);
+  answer.resume();
+  t.equal(await stopped, 0);
+});
+
+t.test('a client that never ends its push holds up the stop for a few seconds only', async (t) => {
+  const { server, push } = await busy(t);
+  const cut = new Promise((resolve) => push.once('close', resolve));
+  t.equal(await server.stop('SIGTERM'), 0);
+  await cut;
+});
+
+t.test('a second signal ends the process at once', async (t) => {
+  const { server, tail } = await busy(t);
+  const stopped = server.stop('SIGTERM');
+  await tail.until(({ frames }) => frames.at(-1)?.type === 'draining');
+  t.equal(server.child.exitCode, null, 'it waits for the push');
+  t.equal(await server.stop('SIGTERM'), 130);
+  t.equal(await stopped, 130);
+});
