@@ -6,10 +6,12 @@ import { type Definitions, type OptionText, optionLabel, optionsOf } from './opt
 import type { Style } from './style.js';
 
 const FIRST_STEPS = [
+  ['mkdir -p rots', 'where the queues are kept, a file each'],
   ['rotera serve &', 'serves ./rots on 127.0.0.1:8245'],
   ['rotera create 55', 'a queue named 55'],
   ['echo hello | rotera push 55', 'one message a line'],
   ['rotera tail 55 --from oldest', 'everything kept, then what comes; Ctrl-C ends'],
+  ['rotera repl', 'look around and try things out'],
 ] as const;
 
 export const ENVIRONMENT = [

@@ -1,32 +1,42 @@
 /**
  * Where the bytes that are pushed come from.
  */
-import { createReadStream, statSync } from 'node:fs';
+import { createReadStream, fstatSync, type Stats, statSync } from 'node:fs';
 import { messageOf, RoteraError } from '../src/errors.js';
 import { isTerminal } from './context.js';
 
 /** Large enough that reading costs little, small enough to hold some. */
 const PIECE_BYTES = 256 * 1024;
 
-/** A file, or standard input when it is called `-`. @throws `bad_input` */
+/** A file, or standard input when it is called `-`. @throws `bad_parameter` */
 export function openInput(path: string, stdin: NodeJS.ReadableStream): AsyncIterable<Uint8Array> {
-  if (path === '-') return stdin as unknown as AsyncIterable<Uint8Array>;
+  const isStdin = path === '-';
   try {
-    if (statSync(path).isDirectory()) throw new Error('it is a directory');
+    if (statAt(path, stdin)?.isDirectory() === true) throw new Error('it is a directory');
   } catch (cause) {
-    const text = `${path} cannot be read: ${messageOf(cause)}. (A message itself is given with -m.)`;
+    const text = isStdin
+      ? `Standard input cannot be read: ${messageOf(cause)}.`
+      : `${path} cannot be read: ${messageOf(cause)}. (A message itself is given with -m.)`;
     throw new RoteraError('bad_parameter', text, { parameter: 'file', value: path }, { cause });
   }
-  return createReadStream(path, { highWaterMark: PIECE_BYTES });
+  return isStdin
+    ? (stdin as unknown as AsyncIterable<Uint8Array>)
+    : createReadStream(path, { highWaterMark: PIECE_BYTES });
+}
+
+/** What the filesystem says of an input; undefined of a stream that is no file. */
+function statAt(path: string, stdin: NodeJS.ReadableStream & { fd?: number }): Stats | undefined {
+  if (path !== '-') return statSync(path);
+  return stdin.fd === undefined ? undefined : fstatSync(stdin.fd);
 }
 
 /** How many bytes an input has; undefined when nobody knows, as with a pipe. */
-export function inputSize(path: string, stdin: NodeJS.ReadableStream & { fd?: number }): number | undefined {
+export function inputSize(path: string, stdin: NodeJS.ReadableStream): number | undefined {
   try {
-    const stat = statSync(path === '-' ? `/dev/fd/${stdin.fd}` : path);
-    return stat.isFile() ? stat.size : undefined;
+    const stat = statAt(path, stdin);
+    return stat?.isFile() === true ? stat.size : undefined;
   } catch {
-    // Not there, or a stream that is no file: said when it is opened.
+    // Not there: said when it is opened.
     return undefined;
   }
 }

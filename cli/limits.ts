@@ -9,7 +9,7 @@ import { optional, parseBytes, parseCount, parseSeconds } from './numbers.js';
 export const LIMIT_TEXTS = {
   maxMessages: 'Most messages kept (1,000,000); k, M, G are thousands.',
   maxBytes: 'Most payload bytes kept (64M); k, M, G, T are 1024s.',
-  maxAge: 'Rotate out what is older, such as 30m or 7d (kept).',
+  maxAge: 'Rotate out what is older, such as 30m or 7d; without it, nothing is too old.',
   maxMessageBytes: 'Longest message (1M, at most 16M).',
   reserve: 'Allocate the whole room now (the default); --no-reserve grows.',
 } as const;

@@ -24,7 +24,9 @@ const SHARED: ReadonlySet<string> = new Set(['--url', '--token', '--ca', '--inse
 export function optionsOf(cli: Definitions, command: RoteraCommand): OptionText[] {
   const path = `${cli.binaryName} ${nameOf(command)}`;
   const definition = cli.definitions().find((one) => one.path === path);
-  return (definition?.options ?? []).map(({ definition: text, description = '' }) => {
+  const options = definition?.options ?? [];
+  const talksToServer = options.some(({ definition: text }) => text.startsWith('--url'));
+  return options.map(({ definition: text, description = '' }) => {
     const [spellings = '', value] = text.split(' ');
     const names = spellings.split(',');
     const long = names.at(-1) as string;
@@ -33,7 +35,7 @@ export function optionsOf(cli: Definitions, command: RoteraCommand): OptionText[
       names,
       value: value === undefined ? undefined : word.toUpperCase(),
       description: description.trim(),
-      shared: SHARED.has(long),
+      shared: talksToServer && SHARED.has(long),
     };
   });
 }

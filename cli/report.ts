@@ -8,12 +8,16 @@ import { styleFor } from './style.js';
 /** What to do about an error, where its own text does not say so. */
 const HINTS: Readonly<Partial<Record<ErrorCode, string>>> = {
   queue_not_found: 'Make it with "rotera create NAME"; "rotera stat" lists what is there.',
+  not_found: 'The address of a server has no path: http://HOST:PORT.',
   unreachable: 'Start a server with "rotera serve", or name another with --url or ROTERA_URL.',
   not_rotera: 'Name the server with --url or ROTERA_URL; rotera listens on port 8245 unless told otherwise.',
   overloaded: 'Try again in a moment.',
   draining: 'The server is stopping; try again when it is back.',
   commit_timeout: 'Whether the messages were kept is not known.',
 };
+
+/** The server's advice is for those who speak HTTP to it; ours follows instead. */
+const HTTP_ADVICE = / Create it with PUT \S+/;
 
 export interface ReportOptions {
   readonly stderr: NodeJS.WritableStream;
@@ -25,7 +29,8 @@ export interface ReportOptions {
 export function report(error: unknown, { stderr, env, json }: ReportOptions): number {
   const known = isRoteraError(error) ? error : undefined;
   const hint = known === undefined ? undefined : HINTS[known.code];
-  const message = hint === undefined ? messageOf(error) : `${messageOf(error)} ${hint}`;
+  const text = messageOf(error).replace(HTTP_ADVICE, '');
+  const message = hint === undefined ? text : `${text} ${hint}`;
   if (json) stderr.write(`${JSON.stringify({ error: known?.code ?? 'internal', message, ...known?.details })}\n`);
   else stderr.write(`${styleFor(stderr, env).red('rotera:')} ${message}\n`);
   return known === undefined ? FAILURE : EXIT_CODES[known.code];

@@ -3,6 +3,7 @@
  */
 import { type Batch, batchOf, batchOfLines, messagesOf } from '../src/batch.js';
 import { RoteraError } from '../src/errors.js';
+import { countedText } from './units.js';
 
 const NEWLINE = 10;
 
@@ -77,7 +78,8 @@ function upTo(batch: Batch, mostBytes: number): Batch | undefined {
 
 function tooLong(given: number, { mostBytes, name, delimiter }: SplitOptions): RoteraError {
   const what = delimiter === undefined ? 'line' : 'piece';
-  const where = given === 0 ? `The first ${what} of ${name}` : `The ${what} after the ${given}th message of ${name}`;
+  const place = given === 0 ? `The first ${what}` : `The ${what} after the first ${countedText(given, 'message')}`;
+  const where = `${place} of ${name}`;
   const text = `${where} is longer than ${mostBytes} bytes, the most that a message of this queue may have.`;
   return new RoteraError('message_too_large', text, { messages: given, maxMessageBytes: mostBytes });
 }

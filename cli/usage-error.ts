@@ -16,7 +16,7 @@ export function usageText(
     return `there is no command ${first}.${guess(first, COMMANDS.map(nameOf))} See rotera --help.`;
   }
   const name = nameOf(command);
-  const reason = unknownOption(cli, words, command) ?? reasonOf(error, name);
+  const reason = unknownOption(cli, words, command) ?? withoutValue(cli, words, command) ?? reasonOf(error, command);
   return `${reason}\nusage: ${`rotera ${name} [options] ${command.synopsis}`.trimEnd()}\nSee rotera ${name} --help.`;
 }
 
@@ -36,14 +36,21 @@ function unknownOption(cli: Definitions, words: readonly string[], command: Rote
 const isBundle = (word: string, known: readonly string[]): boolean =>
   /^-[^-]{2,}$/.test(word) && [...word.slice(1)].every((letter) => known.includes(`-${letter}`));
 
+/** An option at the end that wants a value. */
+function withoutValue(cli: Definitions, words: readonly string[], command: RoteraCommand): string | undefined {
+  const last = words.at(-1) as string;
+  const option = optionsOf(cli, command).find(({ names, value }) => value !== undefined && names.includes(last));
+  return option === undefined ? undefined : `${last} needs a value.`;
+}
+
 /** clipanion's own reason, without its list of all that would have been possible. */
-function reasonOf(error: unknown, name: string): string {
+function reasonOf(error: unknown, command: RoteraCommand): string {
+  const name = nameOf(command);
   const message = error instanceof Error ? (error.message.split('\n')[0] as string) : String(error);
   const extra = /^Extraneous positional argument \("(.*)"\)/.exec(message)?.[1];
   if (extra !== undefined) return `${name} does not know what to do with ${extra}.`;
-  const valueless = /^Not enough arguments to option (\S+?)\.?$/.exec(message)?.[1];
-  if (valueless !== undefined) return `${valueless} needs a value.`;
-  return /^(Command not found|Not enough positional)/.test(message) ? `${name}: something is missing.` : message;
+  const needed = command.synopsis.replace(/ ?(\[.*\]|\.\.\.)/, '');
+  return /^(Command not found|Not enough positional)/.test(message) ? `${name} needs ${needed}.` : message;
 }
 
 function guess(word: string, candidates: readonly string[]): string {

@@ -56,6 +56,7 @@ export class MirrorCommand extends ClientCommand {
     const source = this.#end(this.source, this.sourceToken);
     const target = this.#end(this.target, this.targetToken);
     if (this.create) await this.#createTarget(source, target, signal);
+    this.notice(`copying ${this.source} to ${this.target}`, { copying: this.source, target: this.target });
     const progress = startProgress(this.context.stderr, undefined);
     try {
       await mirror({

@@ -49,6 +49,7 @@ export class PlanCommand extends BaseCommand {
     const directory = this.directory ?? 'rots';
     const planned: Planned[] = [];
     for (const file of rotFiles(directory)) planned.push(await this.#planFile(file));
+    const queueCount = planned.length;
     const added = optional(parseCount, 'add', this.add) ?? 0;
     const limit = fileLimit(withDefaults(parseLimits({ ...this, reserve: undefined })));
     if (added > 0) planned.push({ queue: `${added} more`, limit: added * limit, taken: 0 });
@@ -57,7 +58,7 @@ export class PlanCommand extends BaseCommand {
     const needed = planned.reduce((sum, { limit, taken }) => sum + Math.max(0, limit - taken), 0);
     if (needed > free) this.exitCode = FAILURE;
     if (this.json) await this.printJson({ directory, free, needed, fits: needed <= free, queues: planned });
-    else await this.print(this.#text(planned, needed, free));
+    else await this.print(this.#text(planned, queueCount + added, needed, free));
   }
 
   /** A file that cannot be opened takes what it takes. */
@@ -75,7 +76,7 @@ export class PlanCommand extends BaseCommand {
     }
   }
 
-  #text(planned: readonly Planned[], needed: number, free: number): string {
+  #text(planned: readonly Planned[], count: number, needed: number, free: number): string {
     const rows = planned.map(({ queue, limit, taken }) => [
       queue,
       bytesText(limit),
@@ -89,7 +90,7 @@ export class PlanCommand extends BaseCommand {
         : red(`It does not fit: ${bytesText(needed - free)} are missing.`);
     return [
       table([['QUEUE', 'AT MOST', 'TAKEN', 'MAY STILL TAKE'], ...rows]),
-      `\n${countedText(planned.length, 'row')}: ${bytesText(needed)} may still be taken; the filesystem has ${bytesText(free)} free.\n`,
+      `\n${countedText(count, 'queue')}: ${bytesText(needed)} may still be taken; the filesystem has ${bytesText(free)} free.\n`,
       `${verdict}\n`,
     ].join('');
   }

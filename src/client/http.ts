@@ -152,6 +152,10 @@ function unreachable(url: URL, thrown: unknown): RoteraError {
     const text = `What listens at ${url.origin} does not speak HTTP: is the port right?`;
     return new RoteraError('not_rotera', text, {}, options);
   }
+  if (/^(EPROTO|ERR_SSL_)/.test(code)) {
+    const text = `What listens at ${url.origin} does not speak TLS: is its address http:// instead?`;
+    return new RoteraError('not_rotera', text, {}, options);
+  }
   const text = `No server answers at ${url.origin} (${messageOf(cause) || code}).`;
   return new RoteraError('unreachable', text, {}, options);
 }

@@ -86,7 +86,7 @@ function openSocket(
     done = true;
   };
   socket.on('error', (error) => {
-    reason = error.message;
+    reason = 'code' in error && error.code === 'EPROTO' ? 'it does not speak TLS' : error.message;
   });
   socket.on('unexpected-response', (request, answer) => {
     const parts: Buffer[] = [];
