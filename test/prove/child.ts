@@ -2,7 +2,9 @@
  * Processes started by a proof: what they are told, what they say, how they end.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import type { Readable } from 'node:stream';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 /** The descriptor on which a child says one JSON value a line, each with one write, so that a killed one loses none. */
@@ -39,6 +41,14 @@ export interface Child {
   /** Resolves when it has ended and all that it said was heard. Never rejects. */
   readonly ended: Promise<Ended>;
   kill(): void;
+  /** Resolves when none of its threads runs any more. */
+  suspend(): Promise<void>;
+}
+
+/** Whether all threads of a process are stopped; one that writes to a disk first comes back from that. */
+function hasStopped(pid = 0): boolean {
+  const threads = readdirSync(`/proc/${pid}/task`);
+  return threads.every((thread) => /\) [TZX] /.test(readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8')));
 }
 
 /** Starts `children/NAME.js` with `job` as its only argument. */
@@ -79,8 +89,13 @@ export function start(name: string, job: unknown, options: ChildOptions): Child 
     child.once('close', (code, signal) => resolve({ code, signal, late, stderr }));
   });
   const kill = (): void => void child.kill('SIGKILL');
+  const suspend = async (): Promise<void> => {
+    child.kill('SIGSTOP');
+    while (child.exitCode === null && child.signalCode === null && !hasStopped(child.pid)) await nextTurn();
+  };
   return {
     kill,
+    suspend,
     ended: ended.finally(() => {
       clearTimeout(deadline);
       running.delete(child);

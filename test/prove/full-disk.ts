@@ -90,7 +90,7 @@ class FullDisk {
   private constructor(trial: Trial, directory: string) {
     this.#trial = trial;
     mkdirSync(directory);
-    this.#disk = SmallDisk.mount(directory, DISK_MIB);
+    this.#disk = SmallDisk.make(directory, DISK_MIB);
     this.#server = new Server(this.#disk.directory);
   }
 
@@ -104,7 +104,7 @@ class FullDisk {
       full.#server.kill();
       // The kernel lets go of a killed process's files in its own time.
       await sleep(200);
-      full.#disk.unmount();
+      full.#disk.remove();
     }
     return full;
   }

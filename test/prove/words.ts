@@ -9,6 +9,7 @@ import { damagedFiles } from './damaged-files.js';
 import { faults } from './faults.js';
 import { fullDisk } from './full-disk.js';
 import { histories } from './histories.js';
+import { imageCuts } from './image-cuts.js';
 import { model } from './model.js';
 import { powerCut } from './power-cut.js';
 import type { Proof } from './proof.js';
@@ -24,6 +25,7 @@ const proofs: Readonly<Record<string, Proof>> = {
   crash,
   'power-cut': powerCut,
   faults,
+  'image-cuts': imageCuts,
   'full-disk': fullDisk,
   histories,
   soak,
