@@ -1,11 +1,10 @@
 /**
- * The page in a real browser, against the built server. Run by `npm run test:browser`.
+ * The page in a real browser, against the built server.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import t, { type Test } from 'tap';
-import { batchOf } from '../../src/batch.js';
 import { connect } from '../../src/client/node.js';
 import { makeToken } from '../../src/tokens.js';
 import { axeViolations, chromiumPath, launch, openTab } from '../support/browser.js';
@@ -21,8 +20,7 @@ if (chromiumPath !== undefined) {
   t.teardown(() => browser.close());
 }
 
-const push = (server: Serving, queue: string, ...texts: string[]) =>
-  connect({ url: server.url }).push(queue, batchOf(texts.map((text) => Buffer.from(text))));
+const push = ({ url }: Serving, queue: string, ...texts: string[]) => connect({ url }).push(queue, texts);
 
 /** How far the ring has been turned, as the page says it. */
 const turn = (page: Page): Promise<string> =>
@@ -49,11 +47,16 @@ t.test('the page weighs less than 100 KB, and asks only this server', async (t) 
   t.ok(bytes < MOST_BYTES, `${bytes} bytes`);
 });
 
-t.test('create, push, live tail, browse; the ring moves; the server is killed and comes back', { skip }, async (t) => {
-  const directory = t.testdir();
-  const server = await serve(t, ['--dir', directory]);
+/** What a person does with the page from the first queue on, while the server is killed and comes back. */
+async function journey(t: Test, directory: string, words: string[], token?: string): Promise<void> {
+  const server = await serve(t, ['--dir', directory, ...words]);
+  const client = connect({ url: server.url, token });
   const { page, problems } = await openTab(t, browser, { origin: server.url });
   await page.goto(server.url);
+  if (token !== undefined) {
+    await page.getByRole('dialog').getByRole('textbox').fill(token);
+    await button(page, 'Use it').click();
+  }
 
   // Without a queue the form is open.
   await page.getByLabel('Name', { exact: true }).fill('orders');
@@ -61,7 +64,7 @@ t.test('create, push, live tail, browse; the ring moves; the server is killed an
   await button(page, 'Create it').click();
   await page.getByRole('link', { name: 'orders' }).click();
   await page.getByRole('heading', { name: 'orders', level: 1 }).waitFor();
-  t.equal((await connect({ url: server.url }).stat('orders')).maxMessages, 10);
+  t.equal((await client.stat('orders')).maxMessages, 10);
 
   await page.getByLabel('The message').fill('{"order": 1}');
   await button(page, 'Push it').click();
@@ -70,7 +73,10 @@ t.test('create, push, live tail, browse; the ring moves; the server is killed an
   await page.getByLabel('Messages of this range').getByText('"order": 1').waitFor();
 
   const before = await turn(page);
-  await push(server, 'orders', ...Array.from({ length: 7 }, (_, i) => `text ${i}`));
+  await client.push(
+    'orders',
+    Array.from({ length: 7 }, (_, i) => `text ${i}`),
+  );
   await live(page).getByText('text 6').waitFor();
   await page.waitForFunction(
     (before) => document.querySelector<SVGGElement>('.turning')?.style.transform !== before,
@@ -80,12 +86,20 @@ t.test('create, push, live tail, browse; the ring moves; the server is killed an
 
   await server.stop('SIGKILL');
   await page.getByRole('status').getByText('The server does not answer').first().waitFor();
-  const again = await serve(t, ['--dir', directory, '--port', new URL(server.url).port]);
-  await push(again, 'orders', 'after the restart');
+  await serve(t, ['--dir', directory, ...words, '--port', new URL(server.url).port]);
+  await client.push('orders', 'after the restart');
   await live(page).getByText('after the restart').waitFor();
   await page.getByRole('status').getByText('The server does not answer').first().waitFor({ state: 'detached' });
   t.equal(await live(page).getByText('text 6').count(), 1, 'nothing twice');
   t.strictSame(problems(), []);
+}
+
+const JOURNEY = 'create, push, live tail, browse; the ring moves; the server is killed and comes back';
+t.test(JOURNEY, { skip }, (t) => journey(t, t.testdir(), []));
+t.test(`${JOURNEY}; with a token`, { skip }, async (t) => {
+  const { secret, line } = makeToken('me', '*', '*');
+  const directory = t.testdir({ tokens: line, rots: {} });
+  await journey(t, join(directory, 'rots'), ['--tokens', join(directory, 'tokens')], secret);
 });
 
 t.test('the live tail can be paused and filtered; what is pushed is text and nothing else', { skip }, async (t) => {
