@@ -38,5 +38,8 @@ export async function main(words: readonly string[]): Promise<void> {
   const stderr = withPriorities(process.stderr, process.env) as NodeJS.WriteStream;
   process.exitCode = await runCli(words, { ...Cli.defaultContext, stderr, interrupt });
   // Dies of the signal all the same, as shells expect: Ctrl-C then ends a loop around the program too.
-  if (signal !== undefined) process.kill(process.pid, signal);
+  if (signal !== undefined) {
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
+  }
 }

@@ -2,6 +2,7 @@ import { Command, Option } from 'clipanion';
 import type { CreateLimits } from '../../src/client/node.js';
 import { isRoteraError, RoteraError } from '../../src/errors.js';
 import { ClientCommand } from '../command.js';
+import { isTerminal } from '../context.js';
 import { type AnyGap, gapText } from '../message-format.js';
 import { type Copied, type End, mirror } from '../mirror.js';
 import { startProgress } from '../progress.js';
@@ -56,7 +57,8 @@ export class MirrorCommand extends ClientCommand {
     const source = this.#end(this.source, this.sourceToken);
     const target = this.#end(this.target, this.targetToken);
     if (this.create) await this.#createTarget(source, target, signal);
-    this.notice(`copying ${this.source} to ${this.target}`, { copying: this.source, target: this.target });
+    if (isTerminal(this.context.stderr))
+      this.notice(`copying ${this.source} to ${this.target}`, { copying: this.source, target: this.target });
     const progress = startProgress(this.context.stderr, undefined);
     try {
       await mirror({
