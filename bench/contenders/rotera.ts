@@ -11,7 +11,7 @@ import type { Payload } from '../payloads.js';
 import { Script } from '../script.js';
 import { several } from '../throughput.js';
 
-const SERVER = fileURLToPath(new URL('../../cli/rotera-server.js', import.meta.url));
+const SERVER = fileURLToPath(new URL('../../cli/bin/rotera-server.cjs', import.meta.url));
 const BATCH_TYPE = 'application/vnd.rotera.batch';
 
 export const ROTERA = 'rotera';

@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const PROGRAM = fileURLToPath(new URL('../../../dist/cli/rotera-server.js', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../../../dist/cli/bin/rotera-server.cjs', import.meta.url));
 /** A start or a stop that takes longer counts as hung; ms. */
 const DEADLINE_MS = 30_000;
 /** Linux counts processor time in units of this, for all that user space sees. */

@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 
 const dist = new URL('../../dist/cli/', import.meta.url);
-export const ROTERA = fileURLToPath(new URL('rotera.js', dist));
-export const ROTERA_SERVER = fileURLToPath(new URL('rotera-server.js', dist));
+export const ROTERA = fileURLToPath(new URL('bin/rotera.cjs', dist));
+export const ROTERA_SERVER = fileURLToPath(new URL('bin/rotera-server.cjs', dist));
 
 export interface RunOptions {
   readonly cwd?: string;
