@@ -69,8 +69,9 @@ export async function serve(load: () => Config, context: ServeContext): Promise<
     onChange: (change) => onChange?.(change),
   });
   const logger = { level: config.logLevel, stream: logs };
-  const { allowedHosts, corsOrigins } = config;
-  const options = { queues, access, metrics, logger, ...network, allowedHosts, corsOrigins };
+  const { allowedHosts, corsOrigins, maxPushBytes, maxConnections, maxTails, maxTailsPerToken } = config;
+  const limits = { maxPushBytes, maxConnections, maxTails, maxTailsPerToken };
+  const options = { queues, access, metrics, logger, ...network, allowedHosts, corsOrigins, limits };
   const app = await buildApp({ ...options, isReady: () => ready });
   try {
     const manager = new ServiceManager(env, process.pid, notify, (error) =>

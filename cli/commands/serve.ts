@@ -48,6 +48,10 @@ export class ServeCommand extends BaseCommand {
   allowAnonymous = Option.Boolean(...flagOf('allowAnonymous'));
   allowedHosts = Option.Array(...flagOf('allowedHosts'));
   corsOrigins = Option.Array(...flagOf('corsOrigins'));
+  maxPushBytes = Option.String(...flagOf('maxPushBytes'));
+  maxConnections = Option.String(...flagOf('maxConnections'));
+  maxTails = Option.String(...flagOf('maxTails'));
+  maxTailsPerToken = Option.String(...flagOf('maxTailsPerToken'));
   checkConfig = Option.Boolean('--check-config', false, { description: 'Only say whether the configuration is good.' });
   printSchema = Option.Boolean('--print-config-schema', false, {
     description: 'Only print the JSON schema of the configuration file.',

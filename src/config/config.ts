@@ -3,7 +3,7 @@
  * configuration file, its check and its JSON schema all come from the table; `read-config.ts` reads them.
  */
 
-import { DEFAULT_HOST, DEFAULT_PORT } from '../protocol/api.js';
+import { DEFAULT_HOST, DEFAULT_PORT, SERVER_LIMITS } from '../protocol/api.js';
 import { flag, integer, oneOf, type Parameter } from '../protocol/parameters.js';
 import { type DeclaredQueues, declaredQueues } from './declared-queues.js';
 
@@ -32,7 +32,17 @@ export interface Config {
   readonly allowedHosts: readonly string[];
   /** Origins of pages in a browser that may use the API. */
   readonly corsOrigins: readonly string[];
+  /** Longest body of a push, and longest frame. */
+  readonly maxPushBytes: number;
+  readonly maxConnections: number;
+  /** Most tails open at the server, and most of them with one token. */
+  readonly maxTails: number;
+  readonly maxTailsPerToken: number;
 }
+
+/** A push is held in memory as a whole. */
+const MOST_PUSH_BYTES = 256 * 1024 * 1024;
+const MOST_OPEN = 1_000_000;
 
 /** What holds when nobody says otherwise. The default of `dir` depends on where the server is started: see `read-config.ts`. */
 export const DEFAULTS: Omit<Config, 'dir'> = Object.freeze({
@@ -43,6 +53,7 @@ export const DEFAULTS: Omit<Config, 'dir'> = Object.freeze({
   allowAnonymous: false,
   allowedHosts: Object.freeze([]),
   corsOrigins: Object.freeze([]),
+  ...SERVER_LIMITS,
 });
 
 /** One option: its flag without the dashes (none when only the file can say it), what it means, and how it is checked. */
@@ -105,6 +116,22 @@ export const OPTIONS: { readonly [K in keyof Config]-?: Option<NonNullable<Confi
     flag: 'cors-origin',
     description: 'Origins whose pages may use the API, such as https://example.org.',
     parameter: list('a list of origins'),
+  },
+  maxPushBytes: {
+    flag: 'max-push-bytes',
+    description: 'Longest body of a push, and longest frame of a WebSocket.',
+    parameter: integer(1024, MOST_PUSH_BYTES),
+  },
+  maxConnections: {
+    flag: 'max-connections',
+    description: 'Most connections; further ones are closed at once.',
+    parameter: integer(1, MOST_OPEN),
+  },
+  maxTails: { flag: 'max-tails', description: 'Most tails open at a time.', parameter: integer(1, MOST_OPEN) },
+  maxTailsPerToken: {
+    flag: 'max-tails-per-token',
+    description: 'Most tails open at a time with one token.',
+    parameter: integer(1, MOST_OPEN),
   },
 };
 

@@ -21,6 +21,14 @@ export const TOKEN_PROTOCOL = 'rotera.token.';
 /** Largest body of a push, and largest frame: one message of 16 MiB with room for framing, or a batch. */
 export const MAX_PUSH_BYTES = 17 * 1024 * 1024;
 
+/** What a server bounds unless it is told otherwise. The most tails: of the server, and with one token. */
+export const SERVER_LIMITS = {
+  maxPushBytes: MAX_PUSH_BYTES,
+  maxConnections: 20_000,
+  maxTails: 10_000,
+  maxTailsPerToken: 2_000,
+} as const;
+
 /** The five operations, which are what a token can allow. */
 export const VERBS = ['create', 'push', 'read', 'tail', 'stat'] as const;
 export type Verb = (typeof VERBS)[number];

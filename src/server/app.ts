@@ -40,6 +40,8 @@ const MEDIA_TYPE = /^\s*[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(;|$)/;
 
 /** Longest time between two looks for requests that take too long. */
 const MOST_CHECK_MS = 2000;
+/** Most fragments of one message: each costs some memory beside its bytes. 4 MiB in pieces of 64 bytes are accepted. */
+const MAX_FRAGMENTS = 100_000;
 /** A peer that does not answer a close frame is cut after so long. */
 const CLOSE_MS = 5000;
 
@@ -151,6 +153,7 @@ function addBodies(app: FastifyInstance): void {
 async function addSockets(app: FastifyInstance, { limits, metrics }: Context): Promise<void> {
   const options = {
     maxPayload: limits.maxPushBytes,
+    maxFragments: MAX_FRAGMENTS,
     perMessageDeflate: false,
     handleProtocols: chooseProtocol,
     closeTimeout: CLOSE_MS,

@@ -1,7 +1,7 @@
 /**
  * Bounds of the network side; every one has a reason. Times in ms.
  */
-import { MAX_PUSH_BYTES } from '../protocol/api.js';
+import { SERVER_LIMITS } from '../protocol/api.js';
 
 export interface ServerLimits {
   /** A connection that says nothing for so long is closed; longer than the longest poll (60 s). */
@@ -37,8 +37,5 @@ export const LIMITS: ServerLimits = Object.freeze({
   stalledMs: 60_000,
   maxUrlBytes: 8 * 1024,
   maxHeaderBytes: 16 * 1024,
-  maxPushBytes: MAX_PUSH_BYTES,
-  maxConnections: 20_000,
-  maxTails: 10_000,
-  maxTailsPerToken: 2_000,
+  ...SERVER_LIMITS,
 });

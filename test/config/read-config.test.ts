@@ -27,6 +27,10 @@ const EXAMPLES: { readonly [K in Exclude<keyof Config, 'queues'>]: readonly [tex
   allowAnonymous: ['true', true],
   allowedHosts: ['a.example,b.example', ['a.example', 'b.example']],
   corsOrigins: ['https://example.org', ['https://example.org']],
+  maxPushBytes: ['2048', 2048],
+  maxConnections: ['50', 50],
+  maxTails: ['40', 40],
+  maxTailsPerToken: ['30', 30],
 };
 
 t.test('nothing said, the defaults hold, frozen', async (t) => {
@@ -83,6 +87,8 @@ t.test('what is not accepted is refused with the option, wherever it comes from'
     [{ logLevel: 'loud' }, '--log-level'],
     [{ allowedHosts: ['a.example,b.example'] }, '--allowed-host'],
     [{ dir: 'a\0b' }, '--dir'],
+    [{ maxTails: '0' }, '--max-tails'],
+    [{ maxPushBytes: '1000' }, '--max-push-bytes'],
   ];
   for (const [given, option] of flags) {
     t.throws(() => readConfig(given, {}), { code: 'bad_config', details: { option } }, JSON.stringify(given));

@@ -21,6 +21,9 @@ export const MAX_BYTES = 200_000;
 const PROTOCOL_ERROR = 1002;
 const NOT_TEXT = 1007;
 const TOO_LARGE = 1009;
+const MANY = 1008;
+/** Most fragments that a server takes for one message. */
+const MAX_FRAGMENTS = 100_000;
 const { continuation, text, binary, close, ping, pong } = OPCODE;
 
 const stored = (name: string, bytes: readonly Buffer[], ...stores: string[]): FrameCase => ({ name, bytes, stores });
@@ -106,6 +109,7 @@ const FORMS: readonly FrameCase[] = [
   closed('one byte too many is claimed', TOO_LARGE, frame(binary, '', { length: BigInt(MAX_BYTES + 1) })),
   closed('16 EiB are claimed', TOO_LARGE, frame(binary, '', { length: 2n ** 63n - 1n })),
   closed('the first bit of the length is set', TOO_LARGE, frame(binary, '', { length: 2n ** 63n })),
+  closed('too many fragments', MANY, Buffer.concat([first(''), ...Array(MAX_FRAGMENTS).fill(middle(''))])),
   closed('fragments that are too large together', TOO_LARGE, first('x'.repeat(MAX_BYTES)), last('x')),
 ];
 
