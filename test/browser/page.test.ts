@@ -13,6 +13,9 @@ import { type Serving, serve } from '../support/program.js';
 const SMALL = { maxMessages: 10, maxBytes: 100_000, reserve: false };
 const MOST_BYTES = 100_000;
 const skip = chromiumPath === undefined ? 'no Chromium is installed (apt-get install chromium)' : false;
+/** Several at once: they wait most of the time, as people do. A new object for each test, since tap writes into it. */
+const options = () => ({ skip, buffered: true });
+t.jobs = 4;
 
 let browser: Browser;
 if (chromiumPath !== undefined) {
@@ -95,14 +98,14 @@ async function journey(t: Test, directory: string, words: string[], token?: stri
 }
 
 const JOURNEY = 'create, push, live tail, browse; the ring moves; the server is killed and comes back';
-t.test(JOURNEY, { skip }, (t) => journey(t, t.testdir(), []));
-t.test(`${JOURNEY}; with a token`, { skip }, async (t) => {
+t.test(JOURNEY, options(), (t) => journey(t, t.testdir(), []));
+t.test(`${JOURNEY}; with a token`, options(), async (t) => {
   const { secret, line } = makeToken('me', '*', '*');
   const directory = t.testdir({ tokens: line, rots: {} });
   await journey(t, join(directory, 'rots'), ['--tokens', join(directory, 'tokens')], secret);
 });
 
-t.test('the live tail can be paused and filtered; what is pushed is text and nothing else', { skip }, async (t) => {
+t.test('the live tail can be paused and filtered; what is pushed is text and nothing else', options(), async (t) => {
   const server = await serve(t, ['--dir', t.testdir()]);
   await connect({ url: server.url }).create('q', SMALL);
   const { page, problems } = await openTab(t, browser, { origin: server.url });
@@ -127,7 +130,7 @@ t.test('the live tail can be paused and filtered; what is pushed is text and not
   t.strictSame(problems(), []);
 });
 
-t.test('a token is asked for, kept in the tab and shown nowhere', { skip }, async (t) => {
+t.test('a token is asked for, kept in the tab and shown nowhere', options(), async (t) => {
   const { secret, line } = makeToken('me', '*', '*');
   const directory = t.testdir({ tokens: line, rots: {} });
   const server = await serve(t, ['--dir', join(directory, 'rots'), '--tokens', join(directory, 'tokens')]);
@@ -160,7 +163,7 @@ t.test('a token is asked for, kept in the tab and shown nowhere', { skip }, asyn
   t.strictSame(problems(), []);
 });
 
-t.test('what is wrong with a queue or a cursor is said, not only colored', { skip }, async (t) => {
+t.test('what is wrong with a queue or a cursor is said, not only colored', options(), async (t) => {
   const directory = t.testdir();
   writeFileSync(join(directory, 'broken.rot'), 'no rot file');
   const server = await serve(t, ['--dir', directory]);
@@ -194,7 +197,7 @@ async function settled(t: Test, page: Page, url: string): Promise<void> {
 }
 
 for (const colorScheme of ['light', 'dark'] as const) {
-  t.test(`axe finds nothing wrong, ${colorScheme}`, { skip }, async (t) => {
+  t.test(`axe finds nothing wrong, ${colorScheme}`, options(), async (t) => {
     const server = await serve(t, ['--dir', t.testdir()]);
     await connect({ url: server.url }).create('q', SMALL);
     await push(server, 'q', 'plain', '{"a":[true,1,"x"]}');
@@ -206,7 +209,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
   });
 }
 
-t.test('the keyboard is enough', { skip }, async (t) => {
+t.test('the keyboard is enough', options(), async (t) => {
   const server = await serve(t, ['--dir', t.testdir()]);
   await connect({ url: server.url }).create('q', SMALL);
   const { page } = await openTab(t, browser, { origin: server.url });
