@@ -3,7 +3,8 @@
  */
 import { SingleBar } from 'cli-progress';
 import { isTerminal } from './context.js';
-import { bytesText, countText } from './units.js';
+import { styleFor } from './style.js';
+import { bytesText, countText, durationText } from './units.js';
 
 /** Often enough to look alive. */
 const REDRAWS_PER_SECOND = 5;
@@ -21,18 +22,18 @@ const NO_PROGRESS: Progress = { update: () => undefined, stop: () => undefined }
 /** A bar with rate and time left when the total is known; else a count with its rate. Nothing when `stream` is no terminal. */
 export function startProgress(stream: NodeJS.WritableStream, total: number | undefined): Progress {
   if (!isTerminal(stream) || total === 0) return NO_PROGRESS;
-  const counted = '{messages} messages  {done}  {rate}/s';
+  // What a narrow terminal cuts off stands last.
+  const counted = '{messages} messages  {done}';
   const bar = new SingleBar({
     stream,
     format:
       total === undefined
-        ? `${counted}  {duration_formatted}`
-        : `{bar} {percentage}%  ${counted}  {eta_formatted} left`,
+        ? `{rate}/s  ${counted}  {duration_formatted}`
+        : `{bar} {percentage}%  {rate}/s  {left} left  ${counted}`,
     fps: REDRAWS_PER_SECOND,
-    etaBuffer: 50,
     hideCursor: true,
     clearOnComplete: true,
-    barsize: 24,
+    barsize: Math.min(24, Math.floor(styleFor(stream, {}).columns / 4)),
   });
   const started = performance.now();
   let drawn = false;
@@ -41,7 +42,8 @@ export function startProgress(stream: NodeJS.WritableStream, total: number | und
       const elapsed = performance.now() - started;
       if (elapsed < QUIET_MS) return;
       const rate = bytesText(Math.round((bytes / elapsed) * 1000));
-      const payload = { messages: countText(messages), done: bytesText(bytes), rate };
+      const left = durationText((((total ?? 0) - bytes) / Math.max(1, bytes) / 1000) * elapsed);
+      const payload = { messages: countText(messages), done: bytesText(bytes), rate, left };
       if (drawn) bar.update(Math.min(bytes, total ?? 0), payload);
       else bar.start(total ?? 1, Math.min(bytes, total ?? 0), payload);
       drawn = true;

@@ -9,6 +9,8 @@ import { styleFor } from './style.js';
 const HINTS: Readonly<Partial<Record<ErrorCode, string>>> = {
   queue_not_found: 'Make it with "rotera create NAME"; "rotera stat" lists what is there.',
   not_found: 'The address of a server has no path: http://HOST:PORT.',
+  unauthorized: 'Give a token with ROTERA_TOKEN or --token; "rotera token" makes one, beside the server.',
+  forbidden: 'Another token may: ROTERA_TOKEN or --token; "rotera token" makes one, beside the server.',
   unreachable: 'Start a server with "rotera serve", or name another with --url or ROTERA_URL.',
   not_rotera: 'Name the server with --url or ROTERA_URL; rotera listens on port 8245 unless told otherwise.',
   overloaded: 'Try again in a moment.',
@@ -17,7 +19,7 @@ const HINTS: Readonly<Partial<Record<ErrorCode, string>>> = {
 };
 
 /** The server's advice is for those who speak HTTP to it; ours follows instead. */
-const HTTP_ADVICE = / Create it with PUT \S+/;
+const HTTP_ADVICE = / Create it with PUT \S+|: Authorization: Bearer TOKEN/;
 
 export interface ReportOptions {
   readonly stderr: NodeJS.WritableStream;

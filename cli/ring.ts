@@ -4,7 +4,9 @@
 import type { CursorBody, StatBody } from '../src/protocol/answers.js';
 import type { Style } from './style.js';
 
+/** Of the picture, where there is room; what is narrower than the least says little beside its numbers. */
 const WIDTH = 50;
+const LEAST_WIDTH = 20;
 
 /** The limit that is nearest to rotating messages out, and how near: 1 is full. */
 export function fullest(stat: StatBody): { readonly share: number; readonly limit: string } {
@@ -28,15 +30,18 @@ export function renderRing(
   style: Style,
 ): string {
   const { share, limit } = fullest(stat);
-  const filled = stat.count === 0 ? 0 : Math.max(1, Math.round(Math.min(1, share) * WIDTH));
-  const strip = `${style.green('#'.repeat(filled))}${style.dim('.'.repeat(WIDTH - filled))}`;
-  const left = `oldest ${stat.oldest} `;
-  const percent = `${Math.floor(share * 100)}% of max ${limit}`;
-  const cursors = Object.entries(stat.cursors ?? {});
-  const marks = cursors.map(([, { position }]) => column(position, stat, filled));
-  const lines = [`${left}|${strip}| next ${stat.next}   ${percent}`];
-  if (cursors.length > 0) lines.unshift(`${' '.repeat(left.length + 1)}${style.cyan(markers(marks))}`);
-  return lines.map((line) => `${line}\n`).join('');
+  const oldest = `oldest ${stat.oldest} `;
+  const next = ` next ${stat.next}   ${Math.floor(share * 100)}% of max ${limit}`;
+  const beside = style.columns - oldest.length - next.length - 2;
+  // Where the numbers do not fit beside the picture, they stand below it.
+  const isNarrow = beside < LEAST_WIDTH;
+  const width = Math.max(1, Math.min(WIDTH, isNarrow ? style.columns - 2 : beside));
+  const filled = stat.count === 0 ? 0 : Math.max(1, Math.round(Math.min(1, share) * width));
+  const strip = `|${style.green('#'.repeat(filled))}${style.dim('.'.repeat(width - filled))}|`;
+  const marks = Object.values(stat.cursors ?? {}).map(({ position }) => column(position, stat, filled));
+  const above = marks.length === 0 ? '' : `${style.cyan(markers(marks, width))}\n`;
+  if (isNarrow) return `${above && ` ${above}`}${strip}\n${oldest}${next.trimStart()}\n`;
+  return `${above && `${' '.repeat(oldest.length + 1)}${above}`}${oldest}${strip}${next}\n`;
 }
 
 /** The letter of cursor `index` in the picture. */
@@ -49,8 +54,8 @@ function column(position: number, { oldest, next }: StatBody, filled: number): n
 }
 
 /** Letters at their columns; where several meet, `*`. */
-function markers(columns: readonly number[]): string {
-  const line = new Array<string>(WIDTH + 1).fill(' ');
+function markers(columns: readonly number[], width: number): string {
+  const line = new Array<string>(width + 1).fill(' ');
   columns.forEach((at, index) => {
     line[at] = line[at] === ' ' ? cursorLetter(index) : '*';
   });

@@ -64,14 +64,27 @@ function renderCursors({ cursors = {} }: QueueStat): string {
 const headroomText = ({ messages, seconds }: CursorBody['headroom']): string =>
   `${countText(messages)} messages${seconds === null ? '' : ` (${durationText(seconds)})`}`;
 
+/** What a narrow terminal does without, the first first. */
+const DISPENSABLE = ['FILE', 'OLDEST', 'BYTES', 'NEXT'];
+
 /** All queues, one a line. */
-export function renderList(queues: ListBody['queues'], rates?: Rates): string {
+export function renderList(queues: ListBody['queues'], columns: number, rates?: Rates): string {
   if (queues.length === 0) return 'no queues; make one with: rotera create NAME\n';
   const heading = ['QUEUE', 'MESSAGES', 'BYTES', 'OLDEST', 'NEXT', 'FULL', 'FILE', 'STATE'];
   const rows = queues.map((stat) => (isUnreadable(stat) ? unreadableRow(stat) : row(stat)));
-  if (rates === undefined) return table([heading, ...rows]);
-  const seen = rows.map((cells) => [...cells, `${countText(rates.get(cells[0] as string) ?? 0)}/s`]);
-  return table([[...heading, 'PUSHED'], ...seen]);
+  const pushed = (cells: readonly string[]): string => `${countText(rates?.get(cells[0] as string) ?? 0)}/s`;
+  const whole = rates === undefined ? rows : rows.map((cells) => [...cells, pushed(cells)]);
+  return fitTable([rates === undefined ? heading : [...heading, 'PUSHED'], ...whole], columns);
+}
+
+function fitTable(rows: ReadonlyArray<readonly string[]>, columns: number): string {
+  const text = table(rows);
+  const out = rows[0]?.indexOf(DISPENSABLE.find((name) => rows[0]?.includes(name)) ?? '') ?? -1;
+  if (out === -1 || text.indexOf('\n') <= columns) return text;
+  return fitTable(
+    rows.map((row) => row.filter((_, column) => column !== out)),
+    columns,
+  );
 }
 
 export const isUnreadable = (stat: ListBody['queues'][number]): stat is UnreadableBody => stat.state === 'unreadable';

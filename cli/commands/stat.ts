@@ -71,7 +71,7 @@ export class StatCommand extends ClientCommand {
     }
     const { queues } = await client.list({ signal });
     const stats = queues.filter((stat) => !isUnreadable(stat)) as QueueStat[];
-    return { at: performance.now(), stats, text: (rates) => renderList(queues, rates), json: queues };
+    return { at: performance.now(), stats, text: (rates) => renderList(queues, style.columns, rates), json: queues };
   }
 
   async #show(look: Look, before?: Look): Promise<void> {

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { renderRing } from '../../cli/ring.js';
+import { renderList } from '../../cli/stat-view.js';
 import { styleFor } from '../../cli/style.js';
 import { bytesText, countedText, durationText } from '../../cli/units.js';
-import type { StatBody } from '../../src/protocol/answers.js';
+import type { ListBody, StatBody } from '../../src/protocol/answers.js';
 import { Running, runHere } from '../support/cli.js';
 import { run } from '../support/program.js';
 import { SMALL } from '../support/queues.js';
@@ -11,10 +12,14 @@ import { startServer } from '../support/server.js';
 
 const plain = styleFor(process.stdout, { NO_COLOR: '1' });
 
-function ring(stat: Partial<StatBody>, positions: Readonly<Record<string, number>> = {}): string[] {
+function ring(
+  stat: Partial<StatBody>,
+  positions: Readonly<Record<string, number>> = {},
+  columns = Number.POSITIVE_INFINITY,
+): string[] {
   const cursors = Object.fromEntries(Object.entries(positions).map(([name, position]) => [name, { position }]));
   const whole = { maxMessages: 100, maxBytes: 1e6, bytes: 0, oldest: 0, next: 0, count: 0, ...stat, cursors };
-  return renderRing(whole as Parameters<typeof renderRing>[0], plain)
+  return renderRing(whole as Parameters<typeof renderRing>[0], { ...plain, columns })
     .trimEnd()
     .split('\n');
 }
@@ -37,6 +42,27 @@ t.test(
     t.match(ring({ next: 10, count: 10 }, { a: 4, b: 4 })[0], /\*/);
   },
 );
+
+t.test('the ring fits the terminal, beside its numbers or above them', async (t) => {
+  const half = { oldest: 5, next: 55, count: 50 };
+  t.strictSame(ring(half, {}, 70), [`oldest 5 |${'#'.repeat(15)}${'.'.repeat(14)}| next 55   50% of max messages`]);
+  t.equal(ring(half, {}, 70)[0]?.length, 70);
+  t.strictSame(ring(half, { a: 5, b: 30 }, 36), [
+    ` a${' '.repeat(8)}b`,
+    `|${'#'.repeat(17)}${'.'.repeat(17)}|`,
+    'oldest 5 next 55   50% of max messages',
+  ]);
+});
+
+t.test('a table leaves out what does not fit', async (t) => {
+  const stat = { queue: 'q', count: 0, bytes: 0, maxMessages: 1, maxBytes: 1, oldest: 0, next: 0, state: 'ok' };
+  const queues = [{ ...stat, file: { bytes: 0, limit: 1 } }] as unknown as ListBody['queues'];
+  const heading = (columns: number): string => renderList(queues, columns, new Map()).split('\n')[0] as string;
+  const everything = heading(Number.POSITIVE_INFINITY);
+  t.equal(heading(everything.length), everything);
+  t.equal(heading(everything.length - 1), everything.replace(' FILE ', ''));
+  t.equal(heading(10), 'QUEUE  MESSAGES  FULL  STATE  PUSHED');
+});
 
 t.test('sizes, counts and durations as people read them', async (t) => {
   t.strictSame([0, 1023, 1536, 150 * 1024, 2 ** 30, 2 ** 50].map(bytesText), [
