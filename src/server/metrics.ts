@@ -79,7 +79,7 @@ export class Metrics {
     'Queues and cursors that have no series of their own, since they are too many.',
     ['kind'],
   );
-  #scraping: Promise<string> | undefined;
+  #scraping: Promise<Buffer> | undefined;
 
   /** @param version of the server */
   constructor(version = 'unknown') {
@@ -116,15 +116,15 @@ export class Metrics {
     this.#drops.inc({ reason });
   }
 
-  /** Everything in the text format. Who asks while a scrape is under way gets the same one. */
-  async scrape(watched: Watched): Promise<string> {
+  /** Everything in the text format, encoded. Who asks while a scrape is under way gets the same one. */
+  async scrape(watched: Watched): Promise<Buffer> {
     this.#scraping ??= this.#scrape(watched).finally(() => {
       this.#scraping = undefined;
     });
     return await this.#scraping;
   }
 
-  async #scrape({ queues, tails, connections }: Watched): Promise<string> {
+  async #scrape({ queues, tails, connections }: Watched): Promise<Buffer> {
     const { all, unreadable } = queues;
     const slow = tails.slow();
     const watched: Array<Labelled<WatchedQueue>> = [];
@@ -157,14 +157,18 @@ export class Metrics {
     return { glance: queue.glance(), served: this.#served.of(queue), waiting: queue.waiting, tails, slowTails };
   }
 
+  /** Each piece is encoded in its own turn: all at once would take longer than any of them. */
   async #render(queues: ReadonlyArray<Labelled<WatchedQueue>>, cursors: ReadonlyArray<Labelled<CursorStat>>) {
-    const parts = [await this.#registry.metrics(), await processMetrics().metrics()];
-    for (const family of QUEUE_FAMILIES) {
-      parts.push(familyText(family, queues));
+    const parts: Buffer[] = [];
+    const add = async (text: string): Promise<void> => {
+      parts.push(Buffer.from(`${text.trimEnd()}\n`));
       await setImmediate();
-    }
-    for (const family of CURSOR_FAMILIES) parts.push(familyText(family, cursors));
-    return parts.join('\n');
+    };
+    await add(await this.#registry.metrics());
+    await add(await processMetrics().metrics());
+    for (const family of QUEUE_FAMILIES) await add(familyText(family, queues));
+    for (const family of CURSOR_FAMILIES) await add(familyText(family, cursors));
+    return Buffer.concat(parts);
   }
 
   #gauge(name: string, help: string, labelNames: string[] = []): Gauge {

@@ -191,21 +191,27 @@ t.test('a scrape of a thousand queues is cheap, and others have their turn meanw
   const metrics = new Metrics();
   const tails = new Tails({ maxTails: 1, maxTailsPerToken: 1 }, metrics);
   const watched = { queues, tails, connections: async () => 0 };
-  let turns = 0;
   let cheapest = Number.POSITIVE_INFINITY;
+  let longest = 1;
   for (let round = 0; round < 5; round++) {
     let scraping = true;
-    const before = process.cpuUsage();
     const scraped = metrics.scrape(watched).finally(() => {
       scraping = false;
     });
-    for (turns = 0; scraping; turns++) await setImmediate();
-    t.match(await scraped, /rotera_queue_next\{/);
-    const { user, system } = process.cpuUsage(before);
-    cheapest = Math.min(cheapest, (user + system) / 1000);
+    const turns: number[] = [];
+    while (scraping) {
+      const before = process.cpuUsage();
+      await setImmediate();
+      const { user, system } = process.cpuUsage(before);
+      turns.push((user + system) / 1000);
+    }
+    t.match(String(await scraped), /rotera_queue_next\{/);
+    const all = turns.reduce((sum, ms) => sum + ms, 0);
+    cheapest = Math.min(cheapest, all);
+    longest = Math.min(longest, Math.max(...turns) / all);
   }
   t.ok(cheapest < 100, `${cheapest} ms of processor time`);
-  t.ok(turns >= 30, `others had ${turns} turns`);
+  t.ok(longest < 0.5, `others wait for ${longest} of it at once`);
 });
 
 t.test('who asks during a scrape gets the same one', async (t) => {
@@ -224,7 +230,7 @@ t.test('who asks during a scrape gets the same one', async (t) => {
 t.test('a scrape is bounded, and says what it leaves out', async (t) => {
   const metrics = new Metrics();
   const tails = new Tails({ maxTails: 1, maxTailsPerToken: 1 }, metrics);
-  const text = await metrics.scrape({ queues: await crowd(t, 2003), tails, connections: async () => 0 });
+  const text = String(await metrics.scrape({ queues: await crowd(t, 2003), tails, connections: async () => 0 }));
   t.equal(text.match(/^rotera_queue_next\{/gm)?.length, 2000);
   t.equal(text.match(/^rotera_cursor_lag_messages\{/gm)?.length, 2000);
   t.match(text, 'rotera_unlisted{kind="queue"} 3\n');
