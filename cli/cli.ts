@@ -22,21 +22,19 @@ export function buildCli(): Cli<Context> {
 
 /** Runs one command line. Resolves to its exit code: nothing is thrown. */
 export async function runCli(args: readonly string[], context: Context): Promise<number> {
-  const cli = buildCli();
+  return (await runWords(buildCli(), args, context)).exitCode;
+}
+
+async function runWords(cli: Cli<Context>, args: readonly string[], context: Context): Promise<Outcome> {
   const words = normalize(cli, args);
   const help = helpFor(cli, words, context);
   if (help !== undefined) {
     context.stdout.write(help);
-    return 0;
+    return { exitCode: 0, command: undefined };
   }
-  return (await runWords(cli, words, context)).exitCode;
-}
-
-/** Runs the words of one command. Nothing is thrown. */
-export async function runWords(cli: Cli<Context>, words: readonly string[], context: Context): Promise<Outcome> {
   try {
     // clipanion would print a command line that it does not understand on standard output.
-    const command = cli.process([...words], context);
+    const command = cli.process(words, context);
     const run: Context['run'] = (inner, its) => runWords(cli, inner, its);
     return { exitCode: await cli.run(command, { ...context, run }), command };
   } catch (error) {

@@ -34,8 +34,8 @@ export abstract class BaseCommand extends Command<Context> {
       if (error instanceof Interrupted) return error.exitCode;
       // Whoever read our output has gone (as in `rotera read q | head`): nothing to say.
       if (error instanceof Error && 'code' in error && error.code === 'EPIPE') return 0;
-      const { stderr, env } = this.context;
-      return report(error, { stderr, env, json: this.json });
+      const { stderr, env, hints } = this.context;
+      return report(error, { stderr, env, hints, json: this.json });
     }
   }
 

@@ -2,6 +2,10 @@
  * What a command gets from the program that runs it, or from a test.
  */
 import type { BaseContext } from 'clipanion';
+import type { ErrorCode } from '../src/errors.js';
+
+/** A sentence for those errors whose own text does not say what to do. */
+export type Hints = Readonly<Partial<Record<ErrorCode, string>>>;
 
 export interface Context extends BaseContext {
   /**
@@ -9,6 +13,8 @@ export interface Context extends BaseContext {
    * it. Absent: nothing interrupts.
    */
   readonly interrupt?: () => AbortSignal;
+  /** What to do about an error, where commands are called by other names than those of the shell. */
+  readonly hints?: Hints;
   /** Runs another command line. Given to every command. */
   readonly run?: (words: readonly string[], context: Context) => Promise<Outcome>;
 }

@@ -3,6 +3,7 @@
  */
 import { COMMANDS, nameOf, type RoteraCommand } from './commands.js';
 import { type Definitions, type OptionText, optionLabel, optionsOf } from './options.js';
+import { paragraphs, wrap } from './paragraph.js';
 import type { Style } from './style.js';
 
 const FIRST_STEPS = [
@@ -94,24 +95,4 @@ function columns(rows: ReadonlyArray<readonly [string, string]>): string[] {
     const head = left.length > width ? [`  ${left}`, `${indent}${first}`] : [`  ${left.padEnd(width)}  ${first}`];
     return [...head, ...rest.map((line) => `${indent}${line}`)];
   });
-}
-
-/** The paragraphs of an indented text, each as one line. */
-export const paragraphs = (text: string): string[] =>
-  text
-    .trim()
-    .split(/\n\s*\n/)
-    .map((paragraph) => paragraph.replace(/\s+/g, ' ').trim())
-    .filter((paragraph) => paragraph !== '');
-
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else line = line === '' ? word : `${line} ${word}`;
-  }
-  return [...lines, line];
 }

@@ -2,8 +2,9 @@
  * The manual, from the commands themselves: docs/cli.md.
  */
 import { COMMANDS, nameOf, type RoteraCommand } from './commands.js';
-import { byCategory, ENVIRONMENT, EXIT_CODE_TEXTS, paragraphs, shown } from './help.js';
+import { byCategory, ENVIRONMENT, EXIT_CODE_TEXTS, shown } from './help.js';
 import { type Definitions, type OptionText, optionLabel, optionsOf } from './options.js';
+import { paragraphs } from './paragraph.js';
 import { WORDS } from './repl/words.js';
 
 /** The whole manual. `npm run docs` writes it to docs/cli.md. */

@@ -28,7 +28,9 @@ function parse(
 ): number {
   const match = pattern.exec(text);
   if (match !== null) return Number(match[1]) * (units[(match[2] ?? '').toLowerCase()] as number);
-  throw new RoteraError('bad_parameter', `--${option} ${text} is not understood; accepted: ${accepted}.`, {
+  // A word of the REPL has its colon with it.
+  const given = `${option.startsWith(':') ? option : `--${option}`} ${text}`.trimEnd();
+  throw new RoteraError('bad_parameter', `${given} is not understood; accepted: ${accepted}.`, {
     parameter: option,
     value: text,
     accepted,

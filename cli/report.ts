@@ -1,12 +1,13 @@
 /**
  * What people and programs are told of an error.
  */
-import { type ErrorCode, isRoteraError, messageOf } from '../src/errors.js';
+import { isRoteraError, messageOf } from '../src/errors.js';
+import type { Hints } from './context.js';
 import { EXIT_CODES, FAILURE } from './exit-codes.js';
 import { styleFor } from './style.js';
 
 /** What to do about an error, where its own text does not say so. */
-const HINTS: Readonly<Partial<Record<ErrorCode, string>>> = {
+const HINTS: Hints = {
   queue_not_found: 'Make it with "rotera create NAME"; "rotera stat" lists what is there.',
   not_found: 'The address of a server has no path: http://HOST:PORT.',
   unauthorized: 'Give a token with ROTERA_TOKEN or --token; "rotera token" makes one, beside the server.',
@@ -25,12 +26,14 @@ export interface ReportOptions {
   readonly stderr: NodeJS.WritableStream;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly json: boolean;
+  /** Instead of the usual ones, code by code. */
+  readonly hints?: Hints | undefined;
 }
 
 /** Says on standard error what went wrong and what to do; answers the exit code. */
-export function report(error: unknown, { stderr, env, json }: ReportOptions): number {
+export function report(error: unknown, { stderr, env, json, hints }: ReportOptions): number {
   const known = isRoteraError(error) ? error : undefined;
-  const hint = known === undefined ? undefined : HINTS[known.code];
+  const hint = known === undefined ? undefined : (hints?.[known.code] ?? HINTS[known.code]);
   const text = messageOf(error).replace(HTTP_ADVICE, '');
   const message = hint === undefined ? text : `${text} ${hint}`;
   if (json) stderr.write(`${JSON.stringify({ error: known?.code ?? 'internal', message, ...known?.details })}\n`);

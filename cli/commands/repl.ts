@@ -2,6 +2,7 @@ import { Command, Option } from 'clipanion';
 import { ClientCommand } from '../command.js';
 import { hasPerson, runRepl } from '../repl/repl.js';
 import { Session } from '../repl/session.js';
+import { REPL_HINTS } from '../repl/words.js';
 import { countedText } from '../units.js';
 import { packageVersion } from '../version.js';
 
@@ -30,7 +31,7 @@ export class ReplCommand extends ClientCommand {
     // A person's Ctrl-C ends the word that runs; a script is ended as a whole.
     const person = hasPerson(this.context);
     const signal = person ? undefined : this.interruptible();
-    const session = new Session(this.client, { ...this.context, env: this.#environment() }, signal);
+    const session = new Session(this.client, { ...this.context, env: this.#environment(), hints: REPL_HINTS }, signal);
     if (this.queue !== undefined) session.select(this.queue);
     if (person) await this.#greet();
     this.exitCode = await runRepl(session);

@@ -4,7 +4,9 @@
 
 import { FROM_ACCEPTED, parseFrom } from '../../src/from.js';
 import { ReadCommand } from '../commands/read.js';
+import type { Hints } from '../context.js';
 import { parseCount } from '../numbers.js';
+import { wrap } from '../paragraph.js';
 import { report } from '../report.js';
 import { countedText } from '../units.js';
 import type { Session } from './session.js';
@@ -43,10 +45,14 @@ export const WORDS: readonly Word[] = [
   {
     names: ['create'],
     synopsis: 'NAME [OPTION ...]',
-    description: 'make a queue and choose it; options as in rotera create --help',
+    description: 'make a queue and choose it; :create --help tells the options',
     offers: () => ['--max-messages', '--max-bytes', '--max-age', '--max-message-bytes', '--no-reserve'],
     run: async (session, rest) => {
       const words = splitWords(rest);
+      if (words.length === 0) {
+        session.complain('Make which queue? :create NAME');
+        return;
+      }
       const { exitCode } = await session.run(['create', ...words]);
       const name = words.find((word) => !word.startsWith('-'));
       if (exitCode === 0 && name !== undefined) session.select(name);
@@ -56,7 +62,10 @@ export const WORDS: readonly Word[] = [
     names: ['push'],
     synopsis: 'TEXT',
     description: 'push the rest of the line as one message',
-    run: (session, rest) => onQueue(session, (queue) => session.run(['push', queue, `--message=${rest}`])),
+    run: async (session, rest) => {
+      if (rest === '') session.complain('Push what? :push TEXT');
+      else await onQueue(session, (queue) => session.run(['push', queue, `--message=${rest}`]));
+    },
   },
   {
     names: ['read'],
@@ -68,12 +77,12 @@ export const WORDS: readonly Word[] = [
     names: ['read-batch'],
     synopsis: 'N',
     description: 'print the next N messages',
-    run: (session, rest) => read(session, parseCount('read-batch', rest)),
+    run: (session, rest) => read(session, parseCount(':read-batch', rest)),
   },
   {
     names: ['from'],
     synopsis: 'PLACE',
-    description: 'where the next read begins: an id, -N, oldest, next, a time or an age',
+    description: 'where the next :read begins',
     offers: places,
     run: (session, rest) => {
       parseFrom(rest);
@@ -118,7 +127,7 @@ export const WORDS: readonly Word[] = [
     synopsis: 'N',
     description: 'how many messages :read prints',
     run: (session, rest) => {
-      session.batch = parseCount('batch', rest);
+      session.batch = parseCount(':batch', rest);
     },
   },
   {
@@ -180,6 +189,13 @@ function read(session: Session, count: number): Promise<void> {
   });
 }
 
+/** What to do about errors, in words of the REPL. */
+export const REPL_HINTS: Hints = {
+  queue_not_found: ':create NAME makes it; :queue lists what is there.',
+  unreachable: 'Start a server with "rotera serve"; each word tries again.',
+  not_rotera: 'Leave, and name the server with --url or ROTERA_URL.',
+};
+
 /** A word by its name, with or without the colon. */
 export const findWord = (name: string): Word | undefined =>
   WORDS.find(({ names }) => names.includes(name.replace(/^:/, '')));
@@ -192,7 +208,7 @@ function helpText(): string {
   return [
     ...rows,
     '',
-    `A PLACE is ${FROM_ACCEPTED}.`,
+    ...wrap(`A PLACE is ${FROM_ACCEPTED}.`, 78),
     'Tab completes words and names; arrows bring back earlier lines.',
   ].join('\n');
 }
@@ -209,8 +225,8 @@ export async function runLine(session: Session, line: string): Promise<void> {
   try {
     await word.run(session, word.names[0] === 'push' ? rest : rest.trim());
   } catch (error) {
-    const { stderr, env } = session.context;
-    session.exitCode = report(error, { stderr, env, json: false });
+    const { stderr, env, hints } = session.context;
+    session.exitCode = report(error, { stderr, env, hints, json: false });
   }
 }
 

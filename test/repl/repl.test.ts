@@ -101,6 +101,7 @@ t.test('what is wrong is told, and the next word runs', async (t) => {
     [':from yesterday', 2],
     [':batch many', 2],
     [':read-batch', 2],
+    [':push', 2],
     [':print-ids perhaps', 2],
     [':queue missing', 66],
     [':create q --max-messages 5', 1],
