@@ -125,6 +125,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     log: app.log,
     now,
   };
+  app.addHook('onClose', async () => context.tracing?.flush());
   addBodies(app);
   addRefusals(app, context);
   await addSockets(app, context);

@@ -5,6 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
 const PROGRAM = fileURLToPath(new URL('../../../dist/cli/bin/rotera-server.cjs', import.meta.url));
@@ -55,20 +56,28 @@ export class Server {
     const { imports = [], env } = this.options;
     const loaded = imports.map((path) => `--import=${path}`);
     const child = spawn(process.execPath, [...loaded, PROGRAM, ...words], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
       env: { ...process.env, ...env },
     });
     this.#child = child;
     const late = setTimeout(() => child.kill('SIGKILL'), DEADLINE_MS);
-    for await (const line of createInterface({ input: child.stdout })) {
+    for await (const line of createInterface({ input: child.stdout as Readable })) {
       const port = /^rotera listens on http:.*:(\d+)$/.exec(line)?.[1];
       if (port === undefined) continue;
       clearTimeout(late);
       this.#port = Number(port);
-      child.stdout.resume();
+      child.stdout?.resume();
       return;
     }
     throw new Error('The server ended before it listened. Is it built (npm run build)?');
+  }
+
+  /** Tells something to a module that was loaded before the program, and resolves when that has answered. */
+  async tell(message: object): Promise<void> {
+    const child = this.#child as ChildProcess;
+    const answered = once(child, 'message');
+    child.send(message);
+    await answered;
   }
 
   /** Asks it to stop, and resolves when it has ended; a code of null means that it had to be killed. */

@@ -1,5 +1,6 @@
 /**
- * What it costs to be watched: pushes to a server with metrics, scraped, and with tracing, beside one without, in turns.
+ * What it costs to be watched: pushes to a server that counts and traces them and is scraped, and to the same server while it
+ * does none of it, in turns.
  */
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
@@ -17,21 +18,27 @@ import { batchOf } from '../../src/batch.js';
 import { connect } from '../../src/client/node.js';
 import { BATCH_TYPE } from '../../src/protocol/api.js';
 import { replaced } from './controls/replace.js';
+import type { Watching } from './controls/switch.js';
 import type { Outcome, Proof, Trial } from './proof.js';
 import { Server, type ServerOptions } from './server.js';
 
 const CLIENTS = 4;
 const LIMITS = { maxMessages: 200_000, maxBytes: 24 * 1024 * 1024 };
-/** How long each turn takes; ms. Short, so that both meet the same of what else the machine does. */
-const TURN_MS = 500;
+/** Turns of each kind in a round, and batches of each connection in a turn. */
+const TURNS = 10;
+const BATCHES = 6;
 const WARM_UP_CLIENTS = 64;
 const WARM_UP_MS = 4000;
 /** Three times as often as people do. */
 const SCRAPE_MS = 5000;
 const LEAST_SHARE = 0.95;
-/** What a span costs more in the control, and how often that is measured. */
+/** What a span costs more in the control, and how many rounds that is measured. */
 const CONTROL_MS = 0.2;
 const CONTROL_ROUNDS = 10;
+
+const WATCHED: Watching = { on: true, spanMs: 0 };
+const UNWATCHED: Watching = { on: false, spanMs: 0 };
+const COSTLY: Watching = { on: true, spanMs: CONTROL_MS };
 
 /** A caller's span, sampled. */
 const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
@@ -58,134 +65,172 @@ class Collector {
   }
 }
 
-/** A server that is compared. */
-class Pushed {
-  /** Messages a second, a value a turn. */
+/** So many batches on a connection, one after the other. @throws when the server refuses one, or closes the connection */
+function push(connection: Connection, batches: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const { socket } = connection;
+    let left = batches;
+    const broken = (): void => reject(new Error('A connection was closed by the server.'));
+    socket.once('close', broken);
+    connection.onAnswers = () => {
+      left--;
+      if (left > 0) return connection.send(1);
+      socket.off('close', broken);
+      resolve();
+    };
+    connection.send(1);
+  });
+}
+
+/** What was measured of one kind of turns, a value a round. */
+class Measured {
+  /** Messages a second. */
   readonly rates: number[] = [];
-  /** Processor time for a message of each turn; µs. */
+  /** Processor time of the server for a message; µs. */
   readonly costs: number[] = [];
-  readonly server: Server;
+  #ms = 0;
+  #cpuMs = 0;
+
+  add(ms: number, cpuMs: number): void {
+    this.#ms += ms;
+    this.#cpuMs += cpuMs;
+  }
+
+  endRound(): void {
+    const messages = TURNS * CLIENTS * BATCHES * BATCH;
+    this.rates.push((messages * 1000) / this.#ms);
+    this.costs.push((this.#cpuMs * 1000) / messages);
+    this.#ms = this.#cpuMs = 0;
+  }
+
+  row(name: string): string[] {
+    return [name, Math.round(median(this.rates)).toLocaleString('en-US'), median(this.costs).toFixed(2)];
+  }
+}
+
+/** The server, and connections that push to it. */
+class Pushed {
+  readonly #server: Server;
+  #connections: readonly Connection[] = [];
   #scraped = 0;
 
-  constructor(
-    directory: string,
-    options: ServerOptions,
-    readonly isScraped: boolean,
-  ) {
+  constructor(directory: string, options: ServerOptions) {
     mkdirSync(directory);
-    this.server = new Server(directory, options);
+    this.#server = new Server(directory, options);
   }
 
-  async open(): Promise<this> {
-    await this.server.start();
-    await connect({ url: this.server.url }).create('q', LIMITS);
-    return this;
-  }
-
-  /** Many small pushes, so that the compiler has seen everything before it is measured. */
-  async warmUp(): Promise<void> {
+  /** Starts it, and makes many small pushes, so that the compiler has seen everything before it is measured. */
+  async open(): Promise<void> {
+    await this.#server.start();
+    await connect({ url: this.#server.url }).create('q', LIMITS);
     const connections = await this.#connect(WARM_UP_CLIENTS, batchOf([Buffer.from('x')]).records);
-    await drive(connections, 1, WARM_UP_MS);
+    for (const kind of [UNWATCHED, WATCHED]) {
+      await this.#server.tell(kind);
+      await drive(connections, 1, WARM_UP_MS);
+    }
     for (const connection of connections) connection.close();
+    this.#connections = await this.#connect(CLIENTS, batchOf(fixed(100).messages).records);
+  }
+
+  /** Measures two kinds of turns, each as often first as the other. @returns the rounds done */
+  async compare(
+    kinds: ReadonlyArray<readonly [Watching, Measured]>,
+    rounds: number,
+    onRound: (round: number) => boolean,
+  ): Promise<number> {
+    let done = 0;
+    while (done < rounds && onRound(done)) {
+      for (let turn = 0; turn < TURNS; turn++) {
+        for (const [kind, measured] of turn % 2 === 0 ? kinds : [...kinds].reverse()) {
+          await this.#server.tell(kind);
+          await this.#turn(kind, measured);
+        }
+      }
+      for (const [, measured] of kinds) measured.endRound();
+      done++;
+    }
+    return done;
+  }
+
+  kill(): void {
+    this.#server.kill();
   }
 
   /** Pushes as fast as it can; scraped meanwhile when it is time for that. */
-  async turn(): Promise<void> {
-    const connections = await this.#connect(CLIENTS, batchOf(fixed(100).messages).records);
-    const scrape = async (): Promise<void> => void (await (await fetch(`${this.server.url}/metrics`)).text());
-    const isTime = this.isScraped && performance.now() > this.#scraped + SCRAPE_MS;
-    if (isTime) this.#scraped = performance.now();
-    const scraping = isTime ? scrape() : undefined;
-    const [before, began] = [this.server.cpuMs, performance.now()];
-    const { operations, seconds } = await drive(connections, 1, TURN_MS);
-    const passed = (performance.now() - began) / 1000;
+  async #turn({ on }: Watching, measured: Measured): Promise<void> {
+    const [began, cpuMs] = [performance.now(), this.#server.cpuMs];
+    const isTime = on && began > this.#scraped + SCRAPE_MS;
+    if (isTime) this.#scraped = began;
+    const scraping = isTime ? fetch(`${this.#server.url}/metrics`).then((answer) => answer.text()) : undefined;
+    await Promise.all(this.#connections.map((connection) => push(connection, BATCHES)));
+    measured.add(performance.now() - began, this.#server.cpuMs - cpuMs);
     await scraping;
-    for (const connection of connections) connection.close();
-    const rate = (operations * BATCH) / seconds;
-    this.rates.push(rate);
-    // The warm-up is not counted, but costs as well.
-    this.costs.push(((this.server.cpuMs - before) * 1000) / (rate * passed));
   }
 
   #connect(count: number, records: Uint8Array): Promise<Connection[]> {
     const headers = { 'Content-Type': BATCH_TYPE, traceparent: TRACEPARENT };
     const script = new Script([httpRequest('POST', '/queues/q/messages', headers, records)]);
-    return Promise.all(Array.from({ length: count }, () => httpConnection(this.server.port, script)));
+    return Promise.all(Array.from({ length: count }, () => httpConnection(this.#server.port, script)));
   }
 }
 
-/** The middle of the shares of all turns: each is of two turns that follow each other, so that a busy machine slows both. */
-const shareOf = (watched: Pushed, plain: Pushed): number =>
-  median(watched.rates.map((rate, i) => rate / (plain.rates[i] as number)));
+/** The middle of the shares of all rounds. */
+const shareOf = (watched: Measured, unwatched: Measured): number =>
+  median(watched.rates.map((rate, i) => rate / (unwatched.rates[i] as number)));
 
 const complaint = (share: number): string | undefined =>
   share < LEAST_SHARE ? `watched, it takes ${share.toFixed(3)} of the pushes that it takes unwatched` : undefined;
 
-/** Measures both in turns, each as often first as the other. The very first turns are for the compiler and not counted. */
-async function compare(
-  [watched, plain]: readonly [Pushed, Pushed],
-  rounds: number,
-  onRound: (round: number) => boolean,
-): Promise<number> {
-  let done = 0;
-  for (const one of [watched, plain]) {
-    await one.warmUp();
-    await one.turn();
-  }
-  for (const { rates, costs } of [watched, plain]) rates.length = costs.length = 0;
-  while (done < rounds && onRound(done)) {
-    for (const one of done % 2 === 0 ? [watched, plain] : [plain, watched]) await one.turn();
-    done++;
-  }
-  return done;
+/** The server with everything in it, to be switched. */
+function switched(spans: string): ServerOptions {
+  const { imports, env } = replaced([
+    { module: '/src/server/metrics.js', by: './switched-metrics.js' },
+    { module: '/src/server/tracing.js', by: './switched-tracing.js' },
+  ]);
+  const tracing = fileURLToPath(new URL('./controls/tracing.js', import.meta.url));
+  return { imports: [...imports, tracing], env: { ...env, PROVE_SPANS: spans } };
 }
-
-const row = (name: string, { rates, costs }: Pushed): string[] => [
-  name,
-  Math.round(median(rates)).toLocaleString('en-US'),
-  median(costs).toFixed(2),
-];
 
 async function prove(trial: Trial): Promise<Outcome> {
   const collector = new Collector();
-  const PROVE_SPANS = await collector.open();
-  const imports = [fileURLToPath(new URL('./controls/tracing.js', import.meta.url))];
-  const server = (name: string, options: ServerOptions, isScraped: boolean): Promise<Pushed> =>
-    new Pushed(join(trial.directory, name), options, isScraped).open();
-  const uncounted = replaced([{ module: '/src/server/metrics.js', by: './no-metrics.js' }]);
-  const plain = await server('plain', uncounted, false);
-  const watched = await server('watched', { imports, env: { PROVE_SPANS } }, true);
-  const costly = await server('costly', { imports, env: { PROVE_SPANS, PROVE_SPAN_MS: String(CONTROL_MS) } }, true);
+  const server = new Pushed(join(trial.directory, 'rots'), switched(await collector.open()));
+  const [watched, unwatched, costly, beside] = [new Measured(), new Measured(), new Measured(), new Measured()];
   try {
-    const rounds = await compare([watched, plain], trial.rounds, (round) => {
+    await server.open();
+    const both = [[WATCHED, watched] as const, [UNWATCHED, unwatched] as const];
+    const rounds = await server.compare(both, trial.rounds, (round) => {
       trial.progress(round, trial.rounds);
       return performance.now() < trial.endMs;
     });
-    const share = shareOf(watched, plain);
-    const table = [['', 'messages/s', 'processor, µs a message'], row('unwatched', plain), row('watched', watched)];
     const { spans } = collector;
-    await compare([costly, plain], CONTROL_ROUNDS, () => true);
+    const control = [[COSTLY, costly] as const, [UNWATCHED, beside] as const];
+    await server.compare(control, CONTROL_ROUNDS, () => true);
+    const share = shareOf(watched, unwatched);
     const violation = complaint(share);
     return {
       rounds,
       facts: [
         [`batches of ${BATCH} in flight`, CLIENTS],
         ['spans collected', spans],
-        ['share of the pushes, the middle of all turns', share.toFixed(3)],
+        ['share of the pushes, the middle of all rounds', share.toFixed(3)],
       ],
-      table,
+      table: [
+        ['', 'messages/s', 'processor, µs a message'],
+        unwatched.row('unwatched'),
+        watched.row('counted, scraped, traced'),
+      ],
       violations: [...(violation === undefined ? [] : [violation]), ...(spans > 0 ? [] : ['no span was collected'])],
-      controls: [{ name: `a span that takes ${CONTROL_MS} ms`, caught: complaint(shareOf(costly, plain)) }],
+      controls: [{ name: `a span that takes ${CONTROL_MS} ms`, caught: complaint(shareOf(costly, beside)) }],
     };
   } finally {
-    for (const one of [plain, watched, costly]) one.server.kill();
+    server.kill();
     collector.close();
   }
 }
 
 export const watched: Proof = {
-  about: 'batch pushes with metrics and tracing, beside those without, in turns',
-  round: 'turns of each',
+  about: 'batch pushes with metrics and tracing, beside those without',
+  round: `rounds of ${TURNS} turns of each`,
   rounds: 60,
   run: prove,
 };

@@ -5,7 +5,7 @@ import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '
 import t from 'tap';
 import { WebSocket } from 'ws';
 import { Tracing } from '../../src/server/tracing.js';
-import { startServer } from '../support/server.js';
+import { type Server, startServer } from '../support/server.js';
 
 const LIMITS = { maxBytes: 10_000, reserve: false };
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
@@ -19,8 +19,9 @@ trace.setGlobalTracerProvider(new BasicTracerProvider({ spanProcessors: [new Sim
 context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
 propagation.setGlobalPropagator(new W3CTraceContextPropagator());
 
-/** What was traced since the last look, in the order in which it ended. */
-function spans() {
+/** What was traced since the last look, in the order in which it ended. The server is closed by that: it has told all then. */
+async function spansOf({ app }: Server) {
+  await app.close();
   const finished = exporter.getFinishedSpans().map((span) => ({
     name: span.name,
     traceId: span.spanContext().traceId,
@@ -35,11 +36,12 @@ function spans() {
 }
 
 t.test('a push is a span of the trace of its caller, with its commit below it', async (t) => {
-  const { queues, send } = await startServer(t);
+  const server = await startServer(t);
+  const { queues, send } = server;
   await queues.create('q', LIMITS);
   const answer = await send({ method: 'POST', path: '/queues/q/messages', headers, body: 'abc' });
   t.equal(answer.status, 200);
-  const [commit, push, ...others] = spans();
+  const [commit, push, ...others] = await spansOf(server);
   t.strictSame(others, []);
   t.match(push, { name: 'push', traceId: TRACE, parent: CALLER, failed: false });
   t.match(push?.attributes, {
@@ -55,13 +57,14 @@ t.test('a push is a span of the trace of its caller, with its commit below it', 
 });
 
 t.test('a repeat is no commit; a refusal is a failed span', async (t) => {
-  const { queues, send } = await startServer(t);
+  const server = await startServer(t);
+  const { queues, send } = server;
   await queues.create('q', LIMITS);
   const producer = { 'producer-id': 'p', 'producer-epoch': '0' };
   const push = (seq: number) =>
     send({ method: 'POST', path: '/queues/q/messages', headers: { ...producer, 'producer-seq': `${seq}` }, body: 'a' });
   t.strictSame([(await push(0)).status, (await push(0)).status, (await push(7)).status], [200, 200, 409]);
-  t.match(spans(), [
+  t.match(await spansOf(server), [
     { name: 'commit' },
     { name: 'push', parent: undefined, attributes: { 'rotera.duplicate': false }, failed: false },
     { name: 'push', attributes: { 'rotera.duplicate': true }, failed: false },
@@ -70,16 +73,18 @@ t.test('a repeat is no commit; a refusal is a failed span', async (t) => {
 });
 
 t.test('a read is a span', async (t) => {
-  const { queues, send } = await startServer(t);
+  const server = await startServer(t);
+  const { queues, send } = server;
   await queues.create('q', LIMITS);
   t.equal((await send({ path: '/queues/q/messages', headers })).status, 200);
-  const all = spans();
+  const all = await spansOf(server);
   t.equal(all.length, 1);
   t.match(all, [{ name: 'read', traceId: TRACE, parent: CALLER, attributes: { 'messaging.batch.message_count': 0 } }]);
 });
 
 t.test('the frames of a socket are pushes of the trace that opened it', async (t) => {
-  const { queues, url } = await startServer(t);
+  const server = await startServer(t);
+  const { queues, url } = server;
   await queues.create('q', LIMITS);
   const socket = new WebSocket(`${url.replace('http', 'ws')}/queues/q/push`, { headers });
   t.teardown(() => socket.terminate());
@@ -88,7 +93,7 @@ t.test('the frames of a socket are pushes of the trace that opened it', async (t
     socket.on('open', () => ['a', 'b'].forEach((text) => void socket.send(text)));
     socket.on('message', () => ++answers === 2 && resolve());
   });
-  const pushes = spans().filter(({ name }) => name === 'push');
+  const pushes = (await spansOf(server)).filter(({ name }) => name === 'push');
   // Frames that arrive together are one push.
   t.ok(pushes.length === 1 || pushes.length === 2);
   for (const push of pushes) t.match(push, { traceId: TRACE, parent: CALLER });

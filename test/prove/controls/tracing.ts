@@ -1,6 +1,6 @@
 /**
  * Loaded before a server: OpenTelemetry as those set it up who use it, with every push sampled. Spans are sent as JSON, many at
- * once, to the address in PROVE_SPANS. PROVE_SPAN_MS makes each span cost so many ms more, for the negative control.
+ * once, to the address in PROVE_SPANS.
  */
 import { Agent, request } from 'node:http';
 import { context, propagation, trace } from '@opentelemetry/api';
@@ -12,9 +12,9 @@ import {
   type ReadableSpan,
   type SpanExporter,
 } from '@opentelemetry/sdk-trace-base';
+import { watching } from './switch.js';
 
 const address = process.env['PROVE_SPANS'] ?? '';
-const extraMs = Number(process.env['PROVE_SPAN_MS'] ?? 0);
 const OK = 0;
 const FAILED = 1;
 
@@ -40,7 +40,7 @@ const exporter: SpanExporter = {
 
 class Processor extends BatchSpanProcessor {
   override onEnd(span: ReadableSpan): void {
-    for (const end = performance.now() + extraMs; performance.now() < end; );
+    for (const end = performance.now() + watching.spanMs; performance.now() < end; );
     super.onEnd(span);
   }
 }
