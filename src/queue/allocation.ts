@@ -24,8 +24,11 @@ export async function writeZeros(file: FileHandle, from: number, to: number): Pr
   await file.datasync();
 }
 
+/** The filesystem is full, the quota is used up, or the file may not grow any more (`ulimit -f`, LimitFSIZE). */
+const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+
 export const isNoSpace = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
+  error instanceof Error && 'code' in error && NO_ROOM.has(String(error.code));
 
 /** @param bytes what was asked for in vain */
 export function diskFull(cause: unknown, bytes: number): RoteraError {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { WORDS } from '../../cli/repl/words.js';
 import { Restartable } from '../support/gateway.js';
 import { SMALL } from '../support/queues.js';
 import { startServer } from '../support/server.js';
@@ -93,5 +94,53 @@ t.test('Ctrl-D while a word runs leaves when it has run', { skip: withoutTmux },
   await terminal.shows(/q>$/);
   terminal.press(':', 'p', 'i', 'n', 'g', 'Enter', 'C-d');
   await terminal.shows(/Server is alive/);
+  t.equal(await terminal.exited(), 0);
+});
+
+t.test('every word on a terminal', { skip: withoutTmux }, async (t) => {
+  const { url } = await startServer(t);
+  const terminal = new Terminal(t, [program], { env: { ROTERA_URL: url }, columns: 100, rows: 60 });
+  await terminal.shows(/no queues yet; make one: :create NAME\. /);
+  // Each line on a screen of its own, up to the next prompt.
+  const screens: ReadonlyArray<readonly [line: string, screen: RegExp]> = [
+    [':help', /^ {2}:queue \[NAME\] (?:.|\n)*^ {2}:quit, :q (?:.|\n)*\n>$/m],
+    [':h', /^ {2}:clear, :cls (?:.|\n)*\n>$/m],
+    [':push early', /^No queue is chosen: .*\n>$/m],
+    [':create --help', /^usage: rotera create (?:.|\n)*^ {2}rotera create -s \S+ .*\n>$/m],
+    [':create jobs --max-messages 10 --no-reserve', /^queue +jobs$(?:.|\n)*^oldest 0 \|\.+\| next 0 .*\njobs>$/m],
+    [':push a', /^pushed 1 message to jobs; next is 1\njobs>$/m],
+    [':push b c', /^pushed 1 message to jobs; next is 2\njobs>$/m],
+    [':read', /^0 +a\n1 +b c\njobs>$/m],
+    [':read', /^\(nothing more; .*\)\njobs>$/m],
+    [':from oldest', /:from oldest\njobs>$/],
+    [':batch 1', /:batch 1\njobs>$/],
+    [':read', /:read\n0 +a\njobs>$/],
+    [':print-ids off', /:print-ids off\njobs>$/],
+    [':read', /:read\nb c\njobs>$/],
+    [':from 0', /:from 0\njobs>$/],
+    [':read-batch 2', /:read-batch 2\na\nb c\njobs>$/],
+    [':stat', /^messages +2 of 10$(?:.|\n)*jobs>$/m],
+    [':stat jobs', /^messages +2 of 10$(?:.|\n)*jobs>$/m],
+    [':queue', /^QUEUE .*\njobs +2 .*\njobs>$/m],
+    [':queue none', /^rotera: There is no queue none\. :create NAME makes it.*\njobs>$/m],
+    [':current', /^queue +jobs\nfrom +2\nbatch +1\nprint-ids +off\njobs>$/m],
+    [':clear', /^jobs>$/],
+    [':ping', /^Server is alive \([\d.]+ ms\)\. Next message is 2\.\njobs>$/m],
+    [':cls', /^jobs>$/],
+  ];
+  for (const [line, screen] of screens) {
+    // What these take away must be there.
+    if (!/^:cl/.test(line)) terminal.press('C-l');
+    terminal.type(line).press('Enter');
+    await terminal.shows(screen);
+  }
+  const tested = new Set(screens.map(([line]) => line.slice(1).split(' ')[0] as string));
+  // The others have a test of their own above.
+  for (const { names } of WORDS)
+    t.ok(
+      names.some((name) => tested.has(name) || /^(tail|quit)$/.test(name)),
+      names.join(),
+    );
+  terminal.press('C-l').type(':q').press('Enter');
   t.equal(await terminal.exited(), 0);
 });

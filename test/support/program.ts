@@ -34,8 +34,10 @@ function environment(extra: RunOptions['env'] = {}): NodeJS.ProcessEnv {
 export function start(words: readonly string[], options: RunOptions = {}): ChildProcess {
   const { cwd, env, program = ROTERA, maxFileKib } = options;
   const command = [process.execPath, program, ...words];
-  // A shell counts in blocks of 512 bytes.
-  if (maxFileKib !== undefined) command.unshift('sh', '-c', `ulimit -f ${maxFileKib * 2} && exec "$@"`, 'sh');
+  // A shell counts in blocks of 512 bytes. What tap puts into NODE_OPTIONS would end the program at a file that is too large,
+  // where Node alone goes on with an error.
+  const limit = `ulimit -f ${(maxFileKib ?? 0) * 2} && unset NODE_OPTIONS && exec "$@"`;
+  if (maxFileKib !== undefined) command.unshift('sh', '-c', limit, 'sh');
   const [file, ...args] = command as [string, ...string[]];
   return spawn(file, args, { cwd, env: environment(env), stdio: 'pipe' });
 }
