@@ -28,14 +28,13 @@ async function given(t: Test): Promise<Given> {
   await client.create('jobs', { ...SMALL, maxMessages: 8 });
   await client.push('jobs', ['plain', '\u001b[31mred']);
   const run: Given['run'] = (words, options = {}) =>
-    new Terminal(t, [ROTERA, ...words], { ...options, env: { ROTERA_URL: url, ...options.env } });
+    new Terminal(t, [ROTERA, ...words], { cwd: dir, ...options, env: { ROTERA_URL: url, ...options.env } });
   return { dir, client, run };
 }
 
 t.test('what each command shows that ends by itself', { skip }, async (t) => {
-  const { dir, run } = await given(t);
-  const file = join(dir, 'rots', 'jobs.rot');
-  const copy = join(dir, 'copy.rot');
+  const { run } = await given(t);
+  const file = 'rots/jobs.rot';
   const screens: ReadonlyArray<readonly [words: string[], screen: RegExp]> = [
     [
       ['create', 'new', '--max-bytes', '1M', '--no-reserve'],
@@ -51,9 +50,9 @@ t.test('what each command shows that ends by itself', { skip }, async (t) => {
       /^rotera: copying jobs to mirrored\nrotera: copied 3 messages$/m,
     ],
     [['check', file], /jobs\.rot: sound; 3 messages in \d blocks?/],
-    [['snapshot', file, copy], /ids 0 to 3 \(exclusive\)/],
-    [['resize', copy, '--max-messages', '1'], /it keeps ids 2 to 3 \(exclusive\)/],
-    [['plan', join(dir, 'rots')], /^QUEUE +AT MOST .*(?:.|\n)*^3 queues: (?:.|\n)*^It fits: /m],
+    [['snapshot', file, 'copy.rot'], /ids 0 to 3 \(exclusive\)/],
+    [['resize', 'copy.rot', '--max-messages', '1'], /it keeps ids 2 to 3 \(exclusive\)/],
+    [['plan', 'rots'], /^QUEUE +AT MOST .*(?:.|\n)*^3 queues: (?:.|\n)*^It fits: /m],
     [['token', 'alice'], /^token +rot_\S+$(?:.|\n)*^line +sha256:\S+ alice/m],
     [['completion', 'bash'], /^complete -o default -F _rotera rotera$/m],
     [['bench', 'new', '--duration', '100ms'], /MESSAGES\/S +BYTES\/S.*\npush .*\nread .*\ntail /],

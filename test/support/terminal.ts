@@ -4,7 +4,7 @@
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Test } from 'tap';
@@ -15,6 +15,8 @@ const execFileAsync = promisify(execFile);
 export const withoutTmux = spawnSync('tmux', ['-V']).status === 0 ? false : 'there is no tmux here';
 
 export interface TerminalOptions {
+  /** Where the program runs: so that no path on its screen is as long as the one of the clone. */
+  readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly columns?: number;
   readonly rows?: number;
@@ -34,7 +36,8 @@ export class Terminal {
   readonly #socket: string;
 
   /** Runs a program until the end of the test at the latest. */
-  constructor(t: Test, words: readonly string[], { env = {}, columns = 100, rows = 30 }: TerminalOptions = {}) {
+  constructor(t: Test, words: readonly string[], options: TerminalOptions = {}) {
+    const { cwd = '.', env = {}, columns = 100, rows = 30 } = options;
     // Not t.testdir(): the path of a socket must be short.
     const dir = mkdtempSync(join(tmpdir(), 'rotera-'));
     this.#dir = dir;
@@ -47,8 +50,8 @@ export class Terminal {
     const assignments = Object.entries({ HOME: dir, ...env }).map(([name, value]) => `${name}=${value}`);
     const program = ['env', '-u', 'NO_COLOR', ...assignments, process.execPath, ...words];
     const command = ['sh', '-c', SHELL_SCRIPT, dir, ...program];
-    const size = ['-x', String(columns), '-y', String(rows)];
-    this.#tmux('-f', config, 'new-session', '-d', ...size, ...command);
+    const where = ['-c', resolve(cwd), '-x', String(columns), '-y', String(rows)];
+    this.#tmux('-f', config, 'new-session', '-d', ...where, ...command);
     t.teardown(() => {
       this.#tmux('kill-server');
       rmSync(dir, { recursive: true, force: true });
