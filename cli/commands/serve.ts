@@ -1,7 +1,6 @@
 import { Command, Option } from 'clipanion';
 import { type Config, configSchema, DEFAULTS, OPTIONS, optionNames, variableOf } from '../../src/config/config.js';
 import { readConfig } from '../../src/config/read-config.js';
-import { checkConfig, serve } from '../../src/main.js';
 import { BaseCommand } from '../command.js';
 
 /** The name and the description of an option's flag, from the table of options. */
@@ -61,6 +60,8 @@ export class ServeCommand extends BaseCommand {
     if (this.printSchema) return this.print(`${JSON.stringify(configSchema(), null, 2)}\n`);
     const { stdout, stderr, env } = this.context;
     const load = (): Config => readConfig(this, env);
+    // Loading a server takes longer than all the other commands together: it is for those who want one.
+    const { checkConfig, serve } = await import('../../src/main.js');
     if (!this.checkConfig) return serve(load, { stdout, stderr, env, version: this.cli.binaryVersion ?? 'unknown' });
     const config = load();
     await checkConfig(config);
