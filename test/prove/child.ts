@@ -36,6 +36,12 @@ export interface Ended {
 const STDERR_KEPT = 64 * 1024;
 const running = new Set<ChildProcess>();
 
+/** Has a process killed, when it still runs, as those that are started here. */
+export function watch(child: ChildProcess): void {
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+}
+
 /** A running child. */
 export interface Child {
   /** Resolves when it has ended and all that it said was heard. Never rejects. */

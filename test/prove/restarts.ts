@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { connect } from '../../src/client/node.js';
+import { messageOf } from '../../src/errors.js';
 import { checkRotFile } from '../../src/queue/check.js';
 import { violations } from '../support/acknowledged.js';
 import type { Control, Outcome, Proof, Trial } from './proof.js';
@@ -32,15 +33,6 @@ const LOOK_MS = 2;
 const PATIENCE_MS = 60_000;
 /** Rounds of a control. */
 const CONTROL_ROUNDS = 3;
-
-/** Resolves once it holds. @throws when it never does */
-async function until(holds: () => boolean, what: string): Promise<void> {
-  const end = performance.now() + PATIENCE_MS;
-  while (!holds()) {
-    if (performance.now() > end) throw new Error(`It never came to this: ${what}.`);
-    await sleep(LOOK_MS);
-  }
-}
 
 interface LoadOptions {
   readonly directory: string;
@@ -93,10 +85,10 @@ class Load {
     const { noted } = this;
     if (random.chance(ALL_THERE)) {
       await this.#tailsThere();
-      await until(() => this.#producers.every(({ isPushing }) => isPushing), 'all producers push');
+      await this.#until(() => this.#producers.every(({ isPushing }) => isPushing), 'all producers push');
     }
     const enough = noted.pushes + random.spread(LEAST_PUSHES, MOST_PUSHES);
-    await until(() => noted.pushes >= enough || noted.failed.length > 0, 'pushes are acknowledged');
+    await this.#until(() => noted.pushes >= enough || noted.failed.length > 0, 'pushes are acknowledged');
     await sleep(random.below(WITHIN_MS));
     const { code, ms } = await this.#server.stop();
     if (code !== 0) this.wrong.push(`the server ended with ${code}`);
@@ -111,7 +103,10 @@ class Load {
     for (const producer of this.#producers) producer.stop();
     await Promise.all(this.#running.slice(0, PRODUCERS));
     const { next } = await connect({ url: this.#server.url }).stat(QUEUE);
-    await until(() => this.#tails.every((tail) => tail.next >= next || tail.wrong.length > 0), 'tails get everything');
+    await this.#until(
+      () => this.#tails.every((tail) => tail.next >= next || tail.wrong.length > 0),
+      'tails get everything',
+    );
     await this.#tailsThere();
     for (const tail of this.#tails) tail.stop();
     await Promise.all(this.#running);
@@ -127,8 +122,19 @@ class Load {
     this.#server.kill();
   }
 
+  /** Resolves once it holds. @throws when it never does, or the server has ended */
+  async #until(holds: () => boolean, what: string): Promise<void> {
+    const end = performance.now() + PATIENCE_MS;
+    while (!holds()) {
+      const { endedWith } = this.#server;
+      if (endedWith !== undefined) throw new Error(`the server ended by itself with ${endedWith}`);
+      if (performance.now() > end) throw new Error(`it never came to this: ${what}`);
+      await sleep(LOOK_MS);
+    }
+  }
+
   #tailsThere(): Promise<void> {
-    return until(() => this.#tails.every(({ isOpen }) => isOpen), 'all tails are open');
+    return this.#until(() => this.#tails.every(({ isOpen }) => isOpen), 'all tails are open');
   }
 }
 
@@ -165,15 +171,28 @@ async function controls({ directory, seed }: Trial): Promise<Control[]> {
   ];
 }
 
+/** Restarts the server as often as asked for. `broken` says what made it impossible to go on. */
+async function restartAll(
+  load: Load,
+  { rounds, endMs, progress }: Trial,
+): Promise<{ rounds: number; broken?: string }> {
+  for (let round = 0; round < rounds; round++) {
+    if (performance.now() > endMs) return { rounds: round };
+    try {
+      await load.restart();
+    } catch (error) {
+      return { rounds: round, broken: `round ${round}: ${messageOf(error)}` };
+    }
+    progress(round + 1, rounds, `${load.noted.messages.size} messages acknowledged`);
+  }
+  return { rounds };
+}
+
 async function prove(trial: Trial): Promise<Outcome> {
   const load = await Load.open({ directory: join(trial.directory, 'rots'), random: new Random(trial.seed).fork(1) });
   try {
-    let rounds = 0;
-    while (rounds < trial.rounds && performance.now() < trial.endMs) {
-      await load.restart();
-      trial.progress(++rounds, trial.rounds, `${load.noted.messages.size} messages acknowledged`);
-    }
-    const found = await load.end();
+    const { rounds, broken } = await restartAll(load, trial);
+    const found = broken === undefined ? await load.end() : [...load.wrong, broken];
     const { messages, pushes, retries, repeats, slowestMs } = load.noted;
     return {
       rounds,

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { watch } from './child.js';
 
 const PROGRAM = fileURLToPath(new URL('../../../dist/cli/bin/rotera-server.cjs', import.meta.url));
 /** A start or a stop that takes longer counts as hung; ms. */
@@ -27,6 +28,8 @@ export interface Stopped {
 }
 
 export class Server {
+  /** Its exit code, or the signal that ended it; undefined while it runs. */
+  endedWith: number | string | undefined;
   #port = 0;
   #child: ChildProcess | undefined;
 
@@ -60,6 +63,11 @@ export class Server {
       env: { ...process.env, ...env },
     });
     this.#child = child;
+    watch(child);
+    this.endedWith = undefined;
+    child.once('exit', (code, signal) => {
+      this.endedWith = code ?? signal ?? undefined;
+    });
     const late = setTimeout(() => child.kill('SIGKILL'), DEADLINE_MS);
     for await (const line of createInterface({ input: child.stdout as Readable })) {
       const port = /^rotera listens on http:.*:(\d+)$/.exec(line)?.[1];
