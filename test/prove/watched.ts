@@ -157,12 +157,14 @@ class Pushed {
   }
 
   /** Pushes as fast as it can; scraped meanwhile when it is time for that. */
-  async #turn({ on }: Watching, measured: Measured): Promise<void> {
+  async #turn(kind: Watching, measured: Measured): Promise<void> {
     const [began, cpuMs] = [performance.now(), this.#server.cpuMs];
-    const isTime = on && began > this.#scraped + SCRAPE_MS;
+    const isTime = kind.on && began > this.#scraped + SCRAPE_MS;
     if (isTime) this.#scraped = began;
     const scraping = isTime ? fetch(`${this.#server.url}/metrics`).then((answer) => answer.text()) : undefined;
     await Promise.all(this.#connections.map((connection) => push(connection, BATCHES)));
+    // With the spans that were put off.
+    await this.#server.tell(kind);
     measured.add(performance.now() - began, this.#server.cpuMs - cpuMs);
     await scraping;
   }

@@ -13,7 +13,11 @@ export interface Watching {
 
 export let watching: Watching = { on: true, spanMs: 0 };
 
+/** What is put off until later is done before the next switch: else it would be counted as another's. */
+export const atSwitch = new Set<() => void>();
+
 process.on('message', (wanted: Watching) => {
+  for (const finish of atSwitch) finish();
   watching = wanted;
   process.send?.('done');
 });
