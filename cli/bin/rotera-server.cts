@@ -4,5 +4,10 @@
  * ES module does: so it is set here, in CommonJS, before. Each queue that is being synced holds a thread; with as many slow
  * disks as threads, nothing else would go on.
  */
+import v8 = require('node:v8');
+
 process.env['UV_THREADPOOL_SIZE'] ??= '64';
+// Bytes that come and go outside of the heap count as its growth: beside a small heap they would have V8 mark all of it thirty
+// times a second. It may grow fivefold in between.
+v8.setFlagsFromString('--heap-growing-percent=400');
 void import('../rotera-server.js');

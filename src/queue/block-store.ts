@@ -4,7 +4,7 @@
  */
 import { LRUCache } from 'lru-cache';
 import { BLOCK_HEADER_BYTES, Block, CHUNK_BYTES, readBlockHeader, readFirstTime } from './block.js';
-import { blockBuffers } from './block-buffers.js';
+import { buffers } from './buffers.js';
 import type { Environment } from './environment.js';
 import type { Chunk } from './layout.js';
 import type { Mark } from './retention.js';
@@ -121,7 +121,7 @@ export class BlockStore {
     }
     // As it was before the last commits were folded in.
     this.#cache.delete(this.#cacheKey(block.first));
-    blockBuffers.give(block.buffer);
+    buffers.give(block.buffer);
   }
 
   /** Starts of the blocks from the one that holds `oldest` on, oldest first. */

@@ -3,7 +3,7 @@
  */
 import { type Batch, RECORD_HEADER_BYTES, recordLength } from '../batch.js';
 import { BLOCK_HEADER_BYTES, Block, CHUNK_BYTES, SEGMENT_HEADER_BYTES, type Segment, sealSegment } from './block.js';
-import { blockBuffers } from './block-buffers.js';
+import { buffers } from './buffers.js';
 
 /** A run of whole records inside a batch. */
 interface Part {
@@ -66,7 +66,7 @@ export function layOut(batches: readonly Batch[], options: LayoutOptions): Layou
     const records = parts.reduce((sum, part) => sum + part.end - part.start, 0);
     const count = parts.reduce((sum, part) => sum + part.count, 0);
     const end = BLOCK_HEADER_BYTES + SEGMENT_HEADER_BYTES + records;
-    newest = Block.create(blockBuffers.take(Math.max(end, foldBytes)), first, position);
+    newest = Block.create(buffers.take(Math.max(end, foldBytes)), first, position);
     added.push([newest, fill(newest, BLOCK_HEADER_BYTES, parts, first, time)]);
     for (let at = 0, chunk = 0; at < end; at += CHUNK_BYTES, chunk++) {
       chunks.push({ first, chunk, bytes: newest.buffer.subarray(at, Math.min(end, at + CHUNK_BYTES)) });

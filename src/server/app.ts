@@ -14,6 +14,7 @@ import fastify, {
 } from 'fastify';
 import type { Queues } from '../queue/queues.js';
 import { Access } from './access.js';
+import { addBodies } from './bodies.js';
 import type { Context } from './context.js';
 import { addGuards } from './guards.js';
 import { LIMITS, type ServerLimits } from './limits.js';
@@ -34,9 +35,6 @@ import { addTailRoutes } from './tail-routes.js';
 import { Tails } from './tails.js';
 import { Tracing } from './tracing.js';
 import { Windows } from './window.js';
-
-/** RFC 9110, section 8.3.1, as far as fastify would refuse anything else. */
-const MEDIA_TYPE = /^\s*[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(;|$)/;
 
 /** Longest time between two looks for requests that take too long. */
 const MOST_CHECK_MS = 2000;
@@ -126,29 +124,17 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     now,
   };
   app.addHook('onClose', async () => context.tracing?.flush());
-  addBodies(app);
+  addBodies(app, limits.maxPushBytes);
+  app.addHook('onSend', (_request, reply, _payload, done) => {
+    reply.header(...NO_SNIFF);
+    done();
+  });
   addRefusals(app, context);
   await addSockets(app, context);
   await addGuards(app, context);
   addPageRoutes(app);
   for (const add of [addQueueRoutes, addPushRoutes, addReadRoutes, addTailRoutes, addOpsRoutes]) add(app, context);
   return app;
-}
-
-/** Bodies are bytes: what they mean is up to each route. */
-function addBodies(app: FastifyInstance): void {
-  app.removeAllContentTypeParsers();
-  // A push takes a body of any type, and one that is not even a media type as a body of none.
-  app.addHook('onRequest', ({ raw: { headers } }, _reply, done) => {
-    const type = headers['content-type'];
-    if (type !== undefined && !MEDIA_TYPE.test(type)) delete headers['content-type'];
-    done();
-  });
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-  app.addHook('onSend', (_request, reply, _payload, done) => {
-    reply.header(...NO_SNIFF);
-    done();
-  });
 }
 
 async function addSockets(app: FastifyInstance, { limits, metrics }: Context): Promise<void> {

@@ -10,6 +10,7 @@ import { checkParameters, type Parameters } from '../protocol/parameters.js';
 import type { PushOptions } from '../queue/group.js';
 import type { ProducerClaim } from '../queue/producers.js';
 import { setQueueHeaders } from './answers.js';
+import { giveBodyBack } from './bodies.js';
 import type { Context, QueueRoute } from './context.js';
 import { wireOf } from './frames.js';
 import { pushOverWebSocket } from './push-socket.js';
@@ -79,9 +80,13 @@ export function addPushRoutes(app: FastifyInstance, context: Context): void {
         ...(ifMatch === undefined ? {} : { ifMatch }),
       };
       const pushed = tracing?.push(request.headers, queue, batch, options) ?? queue.push(batch, options);
-      const { epoch, first, next, duplicate } = await pushed;
-      setQueueHeaders(reply, queue);
-      return { queue: queue.name, epoch, first, next, duplicate };
+      try {
+        const { epoch, first, next, duplicate } = await pushed;
+        setQueueHeaders(reply, queue);
+        return { queue: queue.name, epoch, first, next, duplicate };
+      } finally {
+        giveBodyBack(request);
+      }
     },
   );
 

@@ -1,15 +1,15 @@
 /**
- * Buffers of blocks, used again. A large buffer that is made anew for each commit costs page faults, and its memory, which lies
- * outside of the heap, drives the garbage collector: both cost more than writing the block.
+ * Large buffers, of blocks and of what is pushed, used again. One that is made anew for each commit costs page faults, and its
+ * memory, which lies outside of the heap, drives the garbage collector: both cost more than writing the block.
  */
 
 /** Capacities are powers of two, from what small commits are folded into up to a whole block. */
-const LEAST_BYTES = 32 * 1024;
-const MOST_BYTES = 1024 * 1024;
+export const LEAST_BYTES = 32 * 1024;
+export const MOST_BYTES = 1024 * 1024;
 /** Most memory kept for later use, by a whole process: what a few queues write at once. */
 const KEPT_BYTES = 8 * 1024 * 1024;
 
-export class BlockBuffers {
+export class Buffers {
   readonly #free = new Map<number, Buffer[]>();
   #bytes = 0;
 
@@ -38,4 +38,4 @@ export class BlockBuffers {
 }
 
 /** For all queues of the process. */
-export const blockBuffers = new BlockBuffers();
+export const buffers = new Buffers();

@@ -1,0 +1,72 @@
+/**
+ * Bodies of requests: bytes, whatever their type; what they mean is up to each route. Collected here and not by fastify, which
+ * copies every body once more into new memory.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { RoteraError } from '../errors.js';
+import { buffers, LEAST_BYTES, MOST_BYTES } from '../queue/buffers.js';
+
+/** RFC 9110, section 8.3.1, as far as fastify would refuse anything else. */
+const MEDIA_TYPE = /^\s*[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(;|$)/;
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Where the body lies, when that is to be used again. */
+    lent: Buffer | undefined;
+  }
+}
+
+/** @param most bytes; what is longer is refused with `push_too_large` */
+export function addBodies(app: FastifyInstance, most: number): void {
+  app.removeAllContentTypeParsers();
+  app.decorateRequest('lent', undefined);
+  // A push takes a body of any type, and one that is not even a media type as a body of none.
+  app.addHook('onRequest', ({ raw: { headers } }, _reply, done) => {
+    const type = headers['content-type'];
+    if (type !== undefined && !MEDIA_TYPE.test(type)) delete headers['content-type'];
+    done();
+  });
+  app.addContentTypeParser('*', (request, payload, done) => collect(request, payload, most, done));
+}
+
+/** To be called when nobody looks at the body any more, if it is: its memory is used again. */
+export function giveBodyBack(request: FastifyRequest): void {
+  if (request.lent !== undefined) buffers.give(request.lent);
+  request.lent = undefined;
+}
+
+type Done = (error: Error | null, body?: Buffer) => void;
+
+function collect(request: FastifyRequest, payload: IncomingMessage, most: number, done: Done): void {
+  // What comes is never longer: Node's parser sees to that.
+  const length = Number(request.headers['content-length'] ?? Number.NaN);
+  if (length > most) {
+    done(tooLong(most));
+    return;
+  }
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  const take = (piece: Buffer): void => {
+    if (bytes === 0 && length > piece.length && length >= LEAST_BYTES && length <= MOST_BYTES)
+      request.lent = buffers.take(length);
+    if (request.lent === undefined) pieces.push(piece);
+    else request.lent.set(piece, bytes);
+    bytes += piece.length;
+    if (bytes > most) end(tooLong(most));
+  };
+  const end = (error: Error | null = null): void => {
+    payload.off('data', take).off('end', end).off('error', end);
+    done(error, error === null ? (request.lent?.subarray(0, bytes) ?? joined(pieces, bytes)) : undefined);
+  };
+  payload.on('data', take).on('end', end).on('error', end);
+}
+
+/** A single piece as it is: what Node's parser hands over belongs to nobody else. */
+const joined = (pieces: readonly Buffer[], bytes: number): Buffer =>
+  pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces, bytes);
+
+function tooLong(most: number): RoteraError {
+  const text = `The body is longer than ${most} bytes: send several pushes.`;
+  return new RoteraError('push_too_large', text, { maxPushBytes: most });
+}
