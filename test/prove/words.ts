@@ -6,6 +6,7 @@ import { benchEngine } from './bench-engine.js';
 import { consumers } from './consumers.js';
 import { crash } from './crash.js';
 import { damagedFiles } from './damaged-files.js';
+import { endurance } from './endurance.js';
 import { faults } from './faults.js';
 import { fullDisk } from './full-disk.js';
 import { histories } from './histories.js';
@@ -29,6 +30,7 @@ const proofs: Readonly<Record<string, Proof>> = {
   'full-disk': fullDisk,
   histories,
   soak,
+  endurance,
   'slow-disk': slowDisk,
   damaged: damagedFiles,
   restarts,
