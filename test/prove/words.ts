@@ -17,6 +17,7 @@ import type { Proof } from './proof.js';
 import { anySeed } from './random.js';
 import { restarts } from './restarts.js';
 import { scraped } from './scrape.js';
+import { slowClients } from './slow-clients.js';
 import { slowDisk } from './slow-disk.js';
 import { soak } from './soak.js';
 import { tails } from './tails.js';
@@ -31,6 +32,7 @@ const proofs: Readonly<Record<string, Proof>> = {
   histories,
   soak,
   endurance,
+  'slow-clients': slowClients,
   'slow-disk': slowDisk,
   damaged: damagedFiles,
   restarts,
@@ -54,7 +56,7 @@ ${Object.entries(proofs)
 
   --seed N      the choices of an earlier run again (default: others each time)
   --rounds N    how often to try (also: --runs N)
-  --minutes N   begin nothing new after so many minutes (default ${MINUTES}); soak: and go on for as long
+  --minutes N   begin nothing new after so many minutes (default ${MINUTES}); soak, endurance: and go on for as long
   --keep DIR    power-cut, faults: keep the files of violations there, as they were before they were opened
 
 Prints what was tried and what happened. Ends with 0 only when nothing was violated and each control, a deliberate fault,

@@ -4,7 +4,7 @@
 
 const TICK_MS = 500;
 /** A tick that is so late was not only waiting for a processor. */
-const FROZEN_MS = 5000;
+const FROZEN_MS = 1000;
 
 export class Frozen {
   times = 0;
