@@ -14,7 +14,7 @@ import { LOADS } from './queues.js';
 /** At the same time, and how long each is held; ms. */
 const HOLDERS = 12;
 const LEAST_MS = 1000;
-const MOST_MS = 60_000;
+const MOST_MS = 90_000;
 const PAUSE_MS = 1000;
 
 type Way = (port: number, queue: string) => Promise<Socket>;
