@@ -12,6 +12,7 @@ import { fullDisk } from './full-disk.js';
 import { histories } from './histories.js';
 import { imageCuts } from './image-cuts.js';
 import { model } from './model.js';
+import { neverReading } from './never-reading.js';
 import { powerCut } from './power-cut.js';
 import type { Proof } from './proof.js';
 import { anySeed } from './random.js';
@@ -38,6 +39,7 @@ const proofs: Readonly<Record<string, Proof>> = {
   restarts,
   consumers,
   tails,
+  'never-reading': neverReading,
   watched,
   scrape: scraped,
   model,

@@ -33,8 +33,11 @@ const MOST_LOOK_MS = 30_000;
 const SILENT_MS = 60_000;
 /** The server promises to end within ten seconds. */
 const MOST_STOP_MS = 11_000;
-/** What the server may write to standard error: a warning that somebody took nothing for a minute, as some do here. */
-const EXPECTED = /^\{"level":40,.*"msg":"a tail was cut"/;
+/** What the server may write to standard error: warnings of what is done to it here. */
+const EXPECTED: ReadonlyArray<readonly [line: RegExp, fact: string]> = [
+  [/^\{"level":40,.*"msg":"a tail was cut"/, 'tails cut that took nothing for a minute'],
+  [/^\{"level":40,.*"queue":"extra-.*"msg":"a rot file cannot be opened"/, 'files removed while they were opened'],
+];
 const FOREVER = { retryMs: Number.POSITIVE_INFINITY };
 const PAGE = 10_000;
 
@@ -59,7 +62,8 @@ export class Endurance {
     this.server = new Server(directory, {
       imports,
       hear: (line) => {
-        if (EXPECTED.test(line)) this.notes.count('tails cut that took nothing for a minute');
+        const fact = EXPECTED.find(([expected]) => expected.test(line))?.[1];
+        if (fact !== undefined) this.notes.count(fact);
         else this.notes.say(`the server wrote to standard error: ${line}`);
       },
     });
