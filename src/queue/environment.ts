@@ -12,6 +12,7 @@
 import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { messageOf, RoteraError } from '../errors.js';
+import { deadlineIn } from './deadline.js';
 import { PAGE_BYTES } from './room.js';
 
 /** Size of LMDB's lock file for 126 readers. Written with real bytes before LMDB maps it: on a full disk it would be SIGBUS. */
@@ -148,13 +149,13 @@ export class Environment {
       for (const entry of entries.slice(0, -1)) this.#write(entry);
     });
     this.#write(entries.at(-1) as Entry);
-    let timer: NodeJS.Timeout | undefined;
-    const deadline = new Promise<never>((_, reject) => {
+    const { over, clear } = deadlineIn(COMMIT_DEADLINE_MS);
+    const late = over.then(() => {
       const text = `The disk did not answer within ${COMMIT_DEADLINE_MS / 1000} s: whether this was stored is not known.`;
-      timer = setTimeout(() => reject(new RoteraError('commit_timeout', text)), COMMIT_DEADLINE_MS);
+      throw new RoteraError('commit_timeout', text);
     });
     try {
-      await Promise.race([written, deadline]);
+      await Promise.race([written, late]);
     } catch (cause) {
       // lmdb leaves this promise without a handler when a commit fails; a late answer after the deadline tells nobody.
       (cause as { commitError?: Promise<unknown> }).commitError?.catch(() => undefined);
@@ -163,7 +164,7 @@ export class Environment {
       const text = `A write to the rot file failed (${messageOf(cause)}).`;
       throw new RoteraError('queue_read_only', text, {}, { cause });
     } finally {
-      clearTimeout(timer);
+      clear();
     }
     // Reads from here on see what was just committed.
     this.#root.resetReadTxn();

@@ -19,6 +19,8 @@ export interface ServerOptions {
   /** Modules loaded before the program. */
   readonly imports?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Hears each line that it writes to standard error, which is else shown. */
+  readonly hear?: (line: string) => void;
 }
 
 /** How a server was stopped. */
@@ -49,6 +51,11 @@ export class Server {
     return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
   }
 
+  /** Undefined when it was stopped. */
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
   get url(): string {
     return `http://127.0.0.1:${this.#port}`;
   }
@@ -56,14 +63,15 @@ export class Server {
   /** Resolves when it says that it listens. @throws when it ends before */
   async start(): Promise<void> {
     const words = ['--dir', this.directory, '--port', String(this.#port), '--log-level', 'warn'];
-    const { imports = [], env } = this.options;
+    const { imports = [], env, hear } = this.options;
     const loaded = imports.map((path) => `--import=${path}`);
     const child = spawn(process.execPath, [...loaded, PROGRAM, ...words], {
-      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+      stdio: ['ignore', 'pipe', hear === undefined ? 'inherit' : 'pipe', 'ipc'],
       env: { ...process.env, ...env },
     });
     this.#child = child;
     watch(child);
+    if (hear !== undefined) createInterface({ input: child.stderr as Readable }).on('line', hear);
     this.endedWith = undefined;
     child.once('exit', (code, signal) => {
       this.endedWith = code ?? signal ?? undefined;

@@ -5,7 +5,6 @@
 import { mkdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { median, quantile } from '../../bench/measure.js';
 import { batchOf } from '../../src/batch.js';
 import { connect, type RoteraClient } from '../../src/client/node.js';
@@ -13,7 +12,7 @@ import { replaced } from './controls/replace.js';
 import type { Control, Outcome, Proof, Trial } from './proof.js';
 import { QUEUE } from './restarts/producer.js';
 import { Server, type ServerOptions } from './server.js';
-import { openSilent, Readers, stamp } from './tails/crowd.js';
+import { metric, openSilent, Readers, stamp, until } from './tails/crowd.js';
 
 const READING = 1800;
 const SILENT = 200;
@@ -31,22 +30,6 @@ const CONTROL_SILENT = 10;
 const CONTROL_MS = 30_000;
 const CONTROL_ROUNDS = 1;
 const SPIN_MS = 0.1;
-const LOOK_MS = 20;
-const PATIENCE_MS = 60_000;
-
-/** What a server says of itself. */
-async function metric(url: string, name: string): Promise<number> {
-  const text = await (await fetch(`${url}/metrics`)).text();
-  return Number(new RegExp(`^${name}(?:\\{.*\\})? (\\S+)$`, 'm').exec(text)?.[1] ?? Number.NaN);
-}
-
-async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const end = performance.now() + PATIENCE_MS;
-  while (!(await holds())) {
-    if (performance.now() > end) throw new Error(`It never came to this: ${what}.`);
-    await sleep(LOOK_MS);
-  }
-}
 
 /** A server with its tails. */
 class Crowded {
@@ -156,7 +139,8 @@ async function compare(pair: readonly Crowded[], rounds: number, goesOn: (done: 
   return pair[0]?.p99.length ?? 0;
 }
 
-const frames = (options: { waits: boolean; spinMs: number }): ServerOptions =>
+/** A server that sends tails what there is in another way. */
+export const frames = (options: { waits: boolean; spinMs: number }): ServerOptions =>
   replaced([{ module: '/src/server/frames.js', by: './frames.js' }], options);
 
 /** A server that never waits for a tail. */

@@ -6,16 +6,19 @@ import { benchEngine } from './bench-engine.js';
 import { consumers } from './consumers.js';
 import { crash } from './crash.js';
 import { damagedFiles } from './damaged-files.js';
+import { endurance } from './endurance.js';
 import { faults } from './faults.js';
 import { fullDisk } from './full-disk.js';
 import { histories } from './histories.js';
 import { imageCuts } from './image-cuts.js';
 import { model } from './model.js';
+import { neverReading } from './never-reading.js';
 import { powerCut } from './power-cut.js';
 import type { Proof } from './proof.js';
 import { anySeed } from './random.js';
 import { restarts } from './restarts.js';
 import { scraped } from './scrape.js';
+import { slowClients } from './slow-clients.js';
 import { slowDisk } from './slow-disk.js';
 import { soak } from './soak.js';
 import { tails } from './tails.js';
@@ -29,11 +32,14 @@ const proofs: Readonly<Record<string, Proof>> = {
   'full-disk': fullDisk,
   histories,
   soak,
+  endurance,
+  'slow-clients': slowClients,
   'slow-disk': slowDisk,
   damaged: damagedFiles,
   restarts,
   consumers,
   tails,
+  'never-reading': neverReading,
   watched,
   scrape: scraped,
   model,
@@ -52,7 +58,7 @@ ${Object.entries(proofs)
 
   --seed N      the choices of an earlier run again (default: others each time)
   --rounds N    how often to try (also: --runs N)
-  --minutes N   begin nothing new after so many minutes (default ${MINUTES}); soak: and go on for as long
+  --minutes N   begin nothing new after so many minutes (default ${MINUTES}); soak, endurance: and go on for as long
   --keep DIR    power-cut, faults: keep the files of violations there, as they were before they were opened
 
 Prints what was tried and what happened. Ends with 0 only when nothing was violated and each control, a deliberate fault,

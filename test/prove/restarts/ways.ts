@@ -10,7 +10,14 @@ import type { MessageBody, TailFrame } from '../../../src/protocol/answers.js';
 export type Word =
   | { readonly type: 'open' | 'up-to-date' | 'gap' | 'draining' }
   | { readonly type: 'error'; readonly code: string }
-  | { readonly type: 'messages'; readonly messages: ReadonlyArray<{ readonly id: number; readonly text: string }> };
+  | { readonly type: 'messages'; readonly messages: readonly Told[] };
+
+/** A message; its text stands for other bytes when it has an encoding. */
+export interface Told {
+  readonly id: number;
+  readonly text: string;
+  readonly encoding?: 'base64';
+}
 
 export interface Listener {
   readonly hear: (word: Word) => void;
@@ -24,7 +31,11 @@ export type Way = (url: string, listener: Listener) => Promise<number | undefine
 /** Of a binary frame: id of the first message, time, count, zero. */
 const HEADER_BYTES = 24;
 
-const textOf = ({ id, data }: MessageBody) => ({ id, text: data });
+const textOf = ({ id, data, encoding }: MessageBody): Told => ({
+  id,
+  text: data,
+  ...(encoding === undefined ? {} : { encoding }),
+});
 
 function wordOfText(text: string): Word {
   const frame = JSON.parse(text) as TailFrame;

@@ -2,6 +2,7 @@
  * Tails on one queue, as bytes: those that read everything and time each delivery, and those that never read.
  */
 import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { frameReader, upgrade } from '../../../bench/clients/web-socket.js';
 import { several } from '../../../bench/throughput.js';
 import { messagesOf } from '../../../src/batch.js';
@@ -10,6 +11,8 @@ import { QUEUE } from '../restarts/producer.js';
 
 /** What stands before the records of a binary frame; bytes. */
 const HEADER_BYTES = 24;
+const LOOK_MS = 20;
+const PATIENCE_MS = 60_000;
 const PATH = `/queues/${QUEUE}/tail`;
 
 /** A message says when it was pushed, on this process's clock; ms. */
@@ -49,4 +52,19 @@ export class Readers {
 /** Tails that ask for all there is and take nothing of it. */
 export async function openSilent(port: number, count: number): Promise<readonly Socket[]> {
   return several(count, async () => (await upgrade(port, `${PATH}?from=oldest`, BATCH_PROTOCOL)).pause());
+}
+
+/** What a server says of itself. */
+export async function metric(url: string, name: string): Promise<number> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  return Number(new RegExp(`^${name}(?:\\{.*\\})? (\\S+)$`, 'm').exec(text)?.[1] ?? Number.NaN);
+}
+
+/** Resolves once it holds. @throws when it never does */
+export async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  const end = performance.now() + PATIENCE_MS;
+  while (!(await holds())) {
+    if (performance.now() > end) throw new Error(`It never came to this: ${what}.`);
+    await sleep(LOOK_MS);
+  }
 }
