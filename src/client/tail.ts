@@ -76,6 +76,22 @@ async function confirmAcks(http: Http, { queue, epoch, acked, options: { cursor 
   }
 }
 
+/**
+ * The last ack may have been lost with the connection before. It comes ahead of the next tail: else messages that were dealt
+ * with, and are gone meanwhile, would count as missed.
+ */
+async function ackAgain(http: Http, position: Position, signal?: AbortSignal): Promise<void> {
+  const { queue, epoch, acked, options } = position;
+  if (acked === undefined || options.cursor === undefined) return;
+  try {
+    const ack = { cursor: options.cursor, epoch, ack: acked, limit: 1, maxBytes: 1, retryMs: 0, signal };
+    await readRecords(http, queue, ack);
+  } catch (error) {
+    // What is refused, the tail will be told as well.
+    if (isTransient(error)) throw error;
+  }
+}
+
 /** Where a tail stands, whatever happens to its connections. */
 class Position {
   epoch: string | undefined;
@@ -148,13 +164,14 @@ async function connectOnce(http: Http, position: Position, signal?: AbortSignal)
   const url = http.address(`/queues/${encodeURIComponent(position.queue)}/tail`, position.query);
   const request = { url, protocol: BATCH_PROTOCOL, token: http.token };
   try {
+    await ackAgain(http, position, signal);
     const { connection, open } = await TailConnection.open(http.transport, request, signal);
     http.hasAnswered();
     if (position.isAnew) position.next = open.from;
     position.next ??= open.from;
     position.epoch = open.epoch;
     position.connection = connection;
-    // The last one may have been lost with the connection before.
+    // Perhaps the cursor was not there before.
     if (position.acked !== undefined) connection.send({ type: 'ack', id: position.acked });
     return connection;
   } catch (error) {

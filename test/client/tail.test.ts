@@ -1,6 +1,8 @@
 import { rmSync } from 'node:fs';
 import t from 'tap';
+import { batchOf } from '../../src/batch.js';
 import type { TailBatch } from '../../src/client/tail.js';
+import { Queues } from '../../src/queue/queues.js';
 import { onBothPlatforms, SwiftClock } from '../support/clients.js';
 import { Restartable } from '../support/gateway.js';
 import { MIB, SMALL } from '../support/queues.js';
@@ -131,6 +133,28 @@ onBothPlatforms(t, 'a cursor moves by acks; what is not acknowledged comes again
   t.strictSame(await take(again, 2), ['c', 'd']);
   await again.return(undefined);
 });
+
+onBothPlatforms(
+  t,
+  'what was dealt with is not counted as missed when its ack was lost and it is gone',
+  async (t, connect) => {
+    const there = await Restartable.start(t, { directory: t.testdir() });
+    await there.server.client.create('q', { ...SMALL, maxMessages: 2 });
+    await there.server.client.push('q', ['a', 'b']);
+    const client = connect({ url: there.url, clock: new SwiftClock() });
+    const tail = client.tail('q', { cursor: 'c', from: 'oldest' });
+    const batch = await until(tail, ({ messages }) => messages.length === 2);
+    await there.stop();
+    batch.ack();
+    const elsewhere = await Queues.open(there.options.directory as string, { now: Date.now, pollMs: 0 });
+    await elsewhere.get('q').push(batchOf([Buffer.from('c'), Buffer.from('d')]));
+    await elsewhere.close();
+    await there.start();
+    t.strictSame(await take(tail, 2), ['c', 'd']);
+    t.match((await there.server.client.stat('q')).cursors, { c: { position: 2, missed: 0 } });
+    await tail.return(undefined);
+  },
+);
 
 onBothPlatforms(t, 'acks survive a lost connection, and nothing is given twice', async (t, connect) => {
   const there = await Restartable.start(t, { directory: t.testdir() });

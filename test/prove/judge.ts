@@ -2,6 +2,8 @@
  * Whether what a queue holds can be explained by what was pushed and acknowledged. Pure.
  */
 
+import type { Rotated } from '../../src/queue/file-meta.js';
+
 /** A push that was acknowledged: `count` messages from id `first` on, the first of them the writer's `sequence`. */
 export interface Ack {
   readonly queue: string;
@@ -31,7 +33,7 @@ export interface Found {
   readonly bytes: number;
   readonly limits: { readonly maxMessages: number; readonly maxBytes: number; readonly maxMessageBytes: number };
   /** Messages rotated out since create; those for want of room are in it, and apart. */
-  readonly rotated: { readonly messages: number; readonly byRoom: number };
+  readonly rotated: Rotated & { readonly messages: number };
   readonly runs: readonly Run[];
   /** Ids of messages that are not what was pushed. */
   readonly altered: readonly number[];
@@ -87,7 +89,7 @@ function* wrongLimits({ oldest, next, bytes, limits, rotated }: Found): Generato
   if (bytes > maxBytes) yield `${bytes} bytes are kept, of at most ${maxBytes}`;
   if (rotated.messages !== oldest)
     yield `${rotated.messages} messages are counted as rotated, the oldest id is ${oldest}`;
-  if (oldest > 0 && rotated.byRoom === 0 && next - oldest < maxMessages && bytes < maxBytes - block) {
+  if (oldest > 0 && rotated.byRoom + rotated.byAge === 0 && next - oldest < maxMessages && bytes < maxBytes - block) {
     yield `rotation took too much: ${next - oldest} messages of ${bytes} bytes are left`;
   }
 }

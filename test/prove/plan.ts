@@ -12,6 +12,8 @@ export interface Plan {
   /** Created when they are not there. */
   readonly queues: readonly string[];
   readonly limits: Partial<Limits>;
+  /** Limits that some of the queues have instead. */
+  readonly limitsOf?: Readonly<Record<string, Partial<Limits>>>;
   readonly writers: number;
   /** Pushes of one writer that wait at the same time, at most. */
   readonly inFlight: number;
@@ -22,8 +24,14 @@ export interface Plan {
   /** Most messages of a push, and most bytes of a message. */
   readonly most: number;
   readonly longest: number;
+  /** Fewest bytes of a message, where not as few as can be. */
+  readonly shortest?: number;
   /** Queues made beside the pushing, in each session. */
   readonly creates: number;
+  /** Queues made, removed while they are pushed to, and made again under the same name, in each session. */
+  readonly deletes?: number;
+  /** Whether its clock goes seconds ahead with each look at it, and is ahead of every earlier life's. */
+  readonly hurries?: boolean;
   /** Whether the last session ends with a SIGKILL of itself, with pushes under way, instead of a close. */
   readonly dies: boolean;
   /** File handles that are left to the process once it has opened the directory; null for as many as there are. */
@@ -35,7 +43,7 @@ export interface Plan {
 /** What a pusher says. */
 export type Said =
   | { readonly is: 'opening' | 'opened' | 'closing' | 'closed' | 'unreadable' }
-  | { readonly is: 'creating' | 'created'; readonly queue: string }
+  | { readonly is: 'creating' | 'created' | 'deleting' | 'deleted'; readonly queue: string }
   | {
       readonly is: 'pushed';
       readonly life: number;

@@ -77,6 +77,7 @@ export class Server {
       this.endedWith = code ?? signal ?? undefined;
     });
     const late = setTimeout(() => child.kill('SIGKILL'), DEADLINE_MS);
+    child.once('exit', () => clearTimeout(late));
     for await (const line of createInterface({ input: child.stdout as Readable })) {
       const port = /^rotera listens on http:.*:(\d+)$/.exec(line)?.[1];
       if (port === undefined) continue;

@@ -1,12 +1,13 @@
 /**
  * Opens a directory of queues, pushes messages that say who they are, says what was acknowledged.
  */
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { batchOf } from '../../../src/batch.js';
 import { RoteraError } from '../../../src/errors.js';
 import type { Queue } from '../../../src/queue/queue.js';
-import { Queues } from '../../../src/queue/queues.js';
+import { Queues, ROT_SUFFIX } from '../../../src/queue/queues.js';
 import { messageOf, SHORTEST } from '../messages.js';
 import type { Plan } from '../plan.js';
 import { Random } from '../random.js';
@@ -27,6 +28,15 @@ const random = new Random(plan.seed).fork(plan.life);
 let writers = 0;
 let made = 0;
 
+/** How far a clock that hurries goes with each look at it, and from one process to the next; ms. */
+const HURRY_MS = 2000;
+const LIFE_MS = 100_000_000;
+let looks = 0;
+
+const now = (): number => Date.now() + (plan.hurries === true ? plan.life * LIFE_MS + HURRY_MS * looks++ : 0);
+
+/** Queues whose files are removed: what is pushed to them may be refused. */
+const removed = new Set<Queue>();
 let failed = false;
 
 function fail(error: RoteraError): void {
@@ -71,6 +81,7 @@ class Writer {
       const { first } = await queue.push(batchOf(messages));
       if (!plan.acknowledgesEarly) say({ ...pushed, first, ms: performance.now() - began });
     } catch (error) {
+      if (removed.has(queue) && codeOf(error) === 'queue_not_found') return;
       say({ is: 'refused', code: codeOf(error), ms: performance.now() - began });
       this.#refusals++;
       this.#number = ++writers;
@@ -83,7 +94,7 @@ class Writer {
     const longest = Math.max(SHORTEST, Math.min(plan.longest, Math.floor(PUSH_BYTES / of)));
     return Array.from({ length: of }, (_, index) => {
       const label = { life: plan.life, writer: this.#number, sequence: sequence + index, index, of };
-      return messageOf(label, this.#random.spread(SHORTEST, longest));
+      return messageOf(label, this.#random.spread(plan.shortest ?? SHORTEST, longest));
     });
   }
 }
@@ -104,7 +115,7 @@ function useHandles(left: number): void {
 
 async function open(): Promise<Queues | undefined> {
   try {
-    return await Queues.open(plan.directory, { now: Date.now, onFailure: fail });
+    return await Queues.open(plan.directory, { now, onFailure: fail });
   } catch (error) {
     say({ is: 'refused', code: codeOf(error), ms: 0 });
     return undefined;
@@ -114,13 +125,29 @@ async function open(): Promise<Queues | undefined> {
 async function create(queues: Queues, name: string): Promise<Queue | undefined> {
   say({ is: 'creating', queue: name });
   try {
-    const { queue } = await queues.create(name, plan.limits);
+    const { queue } = await queues.create(name, plan.limitsOf?.[name] ?? plan.limits);
     say({ is: 'created', queue: name });
     return queue;
   } catch (error) {
     say({ is: 'refused', code: codeOf(error), ms: 0 });
     return undefined;
   }
+}
+
+/** Removes the file of a queue while it is pushed to, then makes another of the same name. */
+async function replace(queues: Queues, name: string): Promise<void> {
+  const queue = await create(queues, name);
+  if (queue === undefined) return;
+  const working = new Writer().work(queue);
+  await sleep(random.below(10));
+  removed.add(queue);
+  say({ is: 'deleting', queue: name });
+  rmSync(join(plan.directory, `${name}${ROT_SUFFIX}`));
+  say({ is: 'deleted', queue: name });
+  await queues.rescan();
+  await working;
+  const again = await create(queues, name);
+  if (again !== undefined) await new Writer().work(again);
 }
 
 async function session(crew: readonly Writer[], last: boolean): Promise<void> {
@@ -140,6 +167,7 @@ async function session(crew: readonly Writer[], last: boolean): Promise<void> {
       const queue = await create(queues, `made-${plan.life}-${made++}`);
       if (queue !== undefined) await new Writer().work(queue);
     }
+    for (let i = 0; i < (plan.deletes ?? 0); i++) await replace(queues, `made-${plan.life}-${made++}`);
   })();
   const working = crew.map((writer, i) => {
     const queue = served[i % served.length];

@@ -10,6 +10,10 @@ export type Consumed =
 export const digest = (texts: readonly string[]): string =>
   createHash('sha256').update(texts.join('\n')).digest('base64').slice(0, 16);
 
+/** The same of messages that were acknowledged. */
+export const digestOf = (messages: ReadonlyMap<number, string>, first: number, count: number): string =>
+  digest(Array.from({ length: count }, (_, i) => messages.get(first + i) ?? ''));
+
 /** How the queue stands when everyone has come to its end. */
 export interface End {
   readonly oldest: number;

@@ -10,7 +10,7 @@ import type { Random } from '../random.js';
 
 export const QUEUE = 'q';
 /** Most messages of one push. */
-const MOST = 4;
+export const MOST = 4;
 /** Between two tries of a nameless one; ms. */
 const PAUSE_MS = 25;
 
@@ -23,9 +23,22 @@ export class Acknowledgements {
   /** Pushes that were kept at an earlier try whose answer was lost. */
   repeats = 0;
   pushes = 0;
+  /** Of these, those over HTTP. */
+  overHttp = 0;
   slowestMs = 0;
   /** What was refused for good: with retries, nothing. */
   readonly failed: string[] = [];
+
+  /** A push of these messages is acknowledged. */
+  note({ first, duplicate }: Pick<PushBody, 'first' | 'duplicate'>, texts: readonly string[]): void {
+    for (const [i, text] of texts.entries()) {
+      const id = (first as number) + i;
+      if (this.messages.has(id)) this.failed.push(`id ${id} was acknowledged twice`);
+      this.messages.set(id, text);
+    }
+    if (duplicate) this.repeats++;
+    this.pushes++;
+  }
 }
 
 export interface ProducerOptions {
@@ -78,20 +91,13 @@ export class Producer {
     const texts = Array.from({ length: count }, () => `${this.number} ${this.#sequence++}`);
     const began = performance.now();
     try {
-      const { first, duplicate } = await this.#pushTexts(texts);
-      for (const [i, text] of texts.entries()) this.#note((first as number) + i, text);
-      if (duplicate) this.noted.repeats++;
-      this.noted.pushes++;
+      this.noted.note(await this.#pushTexts(texts), texts);
+      this.noted.overHttp++;
       this.isPushing = true;
     } catch (error) {
       this.noted.failed.push(`a push failed: ${isRoteraError(error) ? error.code : error}`);
     }
     this.noted.slowestMs = Math.max(this.noted.slowestMs, performance.now() - began);
-  }
-  #note(id: number, text: string): void {
-    const { messages, failed } = this.noted;
-    if (messages.has(id)) failed.push(`id ${id} was acknowledged twice`);
-    messages.set(id, text);
   }
 
   async #pushTexts(texts: readonly string[]): Promise<PushBody> {
