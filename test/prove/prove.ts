@@ -10,6 +10,7 @@ import { killAll } from './child.js';
 import { report } from './report.js';
 import { HELP, parseWords, type Words } from './words.js';
 
+const LINE_MS = 60_000;
 /** Where Linux keeps files in memory. */
 const MEMORY = '/dev/shm';
 
@@ -29,6 +30,9 @@ async function prove(words: Words): Promise<boolean> {
   const bar = new SingleBar({
     format: `${name} {bar} {value}/{total} {text}`,
     hideCursor: true,
+    // Without a terminal, a line each so often: how far it is.
+    noTTYOutput: true,
+    notTTYSchedule: LINE_MS,
     stream: process.stderr,
   });
   const began = performance.now();
