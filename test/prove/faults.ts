@@ -26,7 +26,7 @@ const ANSWER_MS = 33_000;
 /** Runs examined by one process, and processes at the same time; those whose disk hangs only wait, so there may be many. */
 const BATCH = 24;
 const WORKERS = 3;
-const HANGING = 24;
+const HANGING = 16;
 const CONTROL_ROUNDS = 48;
 /** How a run may end: as planned, given up after a failed write, killed when that takes too long, killed by the fault. */
 const EXIT_FAILED = 70;
