@@ -9,7 +9,7 @@ import { type Serving, serve, start } from './support/program.js';
 import { seeded } from './support/queues.js';
 
 /** As many as fit into a minute on a small machine; `npm run prove -- consumers` does more. */
-const ROUNDS = 45;
+const ROUNDS = 30;
 /** Every second one pushes over HTTP, the others over WebSockets, with so many frames under way. */
 const WRITERS = 8;
 const FRAMES = 4;
