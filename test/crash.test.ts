@@ -1,27 +1,90 @@
-import t from 'tap';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import { WebSocket } from 'ws';
 import { batchOf, messagesOf } from '../src/batch.js';
 import { connect, type RoteraClient } from '../src/client/node.js';
 import { violations } from './support/acknowledged.js';
-import { type Serving, serve } from './support/program.js';
+import { type Serving, serve, start } from './support/program.js';
 import { seeded } from './support/queues.js';
 
-const ROUNDS = 20;
+/** As many as fit into a minute on a small machine; `npm run prove -- consumers` does more. */
+const ROUNDS = 30;
+/** Every second one pushes over HTTP, the others over WebSockets, with so many frames under way. */
 const WRITERS = 8;
+const FRAMES = 4;
+const UNDER_WAY = WRITERS / 2 + (WRITERS / 2) * FRAMES;
+const MOST_PUSHES = 300;
+const LIMITS = { maxBytes: 10_000_000, reserve: false };
+/** Every so many rounds a create is under way, or the server is killed once more while it starts, so late at most; ms. */
+const CREATE_EACH = 3;
+const START_EACH = 5;
+const START_MS = 500;
+
+interface Writer {
+  /** The next message. */
+  readonly next: () => string;
+  readonly answered: (id: number, message: string) => void;
+}
+
+/** Pushes without pause until the server is gone. */
+async function pushOverHttp(url: string, { next, answered }: Writer): Promise<void> {
+  const client = connect({ url, retryMs: 0 });
+  while (true) {
+    const message = next();
+    try {
+      const { first } = await client.push('q', batchOf([Buffer.from(message)]));
+      answered(first as number, message);
+    } catch {
+      return;
+    }
+  }
+}
+
+async function pushOverSocket(url: string, { next, answered }: Writer): Promise<void> {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/queues/q/push`);
+  const waiting: string[] = [];
+  const send = (): void => {
+    const message = next();
+    waiting.push(message);
+    socket.send(message);
+  };
+  socket.on('open', () => {
+    for (let i = 0; i < FRAMES; i++) send();
+  });
+  socket.on('message', (data) => {
+    answered(JSON.parse(String(data)).first, waiting.shift() as string);
+    send();
+  });
+  // A close follows.
+  socket.on('error', () => undefined);
+  await once(socket, 'close');
+}
 
 /** Pushes without pause, and kills the server in the middle of it when so many pushes were answered. */
 async function pushUntilKilled(server: Serving, acknowledged: Map<number, string>, sent: number[], after: number) {
-  const client = connect({ url: server.url, retryMs: 0 });
   let answers = 0;
-  const write = async (writer: number): Promise<void> => {
-    while (true) {
-      const message = `${writer} ${sent[writer]!++}`;
-      const { first } = await client.push('q', batchOf([Buffer.from(message)]));
-      acknowledged.set(first as number, message);
-      if (++answers === after) server.child.kill('SIGKILL');
-    }
+  const write = (writer: number): Promise<void> => {
+    const push = writer % 2 === 0 ? pushOverHttp : pushOverSocket;
+    return push(server.url, {
+      next: () => `${writer} ${sent[writer]!++}`,
+      answered: (id, message) => {
+        acknowledged.set(id, message);
+        if (++answers === after) server.child.kill('SIGKILL');
+      },
+    });
   };
-  const ends = await Promise.allSettled(sent.map((_, writer) => write(writer)));
-  if (answers < after) throw new Error('a push failed before the server was killed', { cause: ends });
+  await Promise.all(sent.map((_, writer) => write(writer)));
+  if (answers < after) throw new Error('the pushes failed before the server was killed');
+}
+
+async function killWhileItStarts(t: Test, dir: string, afterMs: number): Promise<void> {
+  const child = start(['serve', '--dir', dir], { env: { ROTERA_PORT: '0' } });
+  t.teardown(() => child.kill('SIGKILL'));
+  const exited = once(child, 'exit');
+  await sleep(afterMs);
+  child.kill('SIGKILL');
+  t.strictSame(await exited, [null, 'SIGKILL'], 'it did not end by itself');
 }
 
 async function readAll(client: RoteraClient): Promise<string[]> {
@@ -33,25 +96,43 @@ async function readAll(client: RoteraClient): Promise<string[]> {
   }
 }
 
-t.test('killed in the middle of pushes, it keeps all that was acknowledged, in order, once', async (t) => {
+t.test('killed at any moment, it keeps all that was acknowledged, in order, once', async (t) => {
   const dir = t.testdir();
   const random = seeded(9);
   const acknowledged = new Map<number, string>();
   const sent = Array.from({ length: WRITERS }, () => 0);
+  const created = ['q'];
   let server = await serve(t, ['--dir', dir]);
-  await connect({ url: server.url }).create('q', { maxBytes: 10_000_000, reserve: false });
+  await connect({ url: server.url }).create('q', LIMITS);
   for (let round = 1; round <= ROUNDS; round++) {
-    await pushUntilKilled(server, acknowledged, sent, 1 + random(200));
+    const name = `made-${round}`;
+    const creating =
+      round % CREATE_EACH === 0 ? connect({ url: server.url, retryMs: 0 }).create(name, LIMITS) : Promise.reject();
+    const wasCreated = creating.then(
+      () => created.push(name) > 0,
+      () => false,
+    );
+    await pushUntilKilled(server, acknowledged, sent, 1 + random(MOST_PUSHES));
     t.equal(await server.stop('SIGKILL'), 'SIGKILL');
+    await wasCreated;
+    if (round % START_EACH === 0) await killWhileItStarts(t, dir, random(START_MS));
     server = await serve(t, ['--dir', dir]);
-    const kept = await readAll(connect({ url: server.url }));
+    const client = connect({ url: server.url });
+    const { queues } = await client.list();
+    const names = queues.map(({ queue }) => queue);
+    t.strictSame(
+      created.filter((name) => !names.includes(name)),
+      [],
+      'what was created is there',
+    );
+    const kept = await readAll(client);
     t.strictSame(
       violations(acknowledged, kept),
       [],
       `round ${round}: ${acknowledged.size} acknowledged, ${kept.length} kept`,
     );
     const inFlight = kept.length - acknowledged.size;
-    t.ok(inFlight >= 0 && inFlight <= round * WRITERS, 'what was not acknowledged is there or not');
+    t.ok(inFlight >= 0 && inFlight <= round * UNDER_WAY, 'what was not acknowledged is there or not');
   }
 });
 

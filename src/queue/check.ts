@@ -11,6 +11,7 @@ import { Block, CHUNK_BYTES, segmentBytes } from './block.js';
 import { blockKey, keyChunk, keyFirst } from './block-store.js';
 import { damagedCursors, readCursors } from './cursors.js';
 import { Environment } from './environment.js';
+import { isMarked } from './failed-mark.js';
 import { type FileConfig, type FileState, readConfig, readMeta, STATE_KEY } from './file-meta.js';
 import { walkPages } from './pages/walk.js';
 import { probe } from './probe.js';
@@ -39,7 +40,7 @@ export async function checkRotFile(path: string): Promise<CheckReport> {
   try {
     probe(path, { readOnly: true });
     // Damage that does not keep LMDB from reading: the file is looked at further.
-    const walk = walkPages(path, { thorough: true });
+    const walk = walkPages(path, { thorough: true, afterFailure: isMarked(path) });
     if (!walk.ok && walk.fault === 'damaged') check.report(`${walk.reason}, which is mended when the value is removed`);
     const environment = Environment.open(path, { readOnly: true });
     try {

@@ -13,6 +13,9 @@ const TRIAL_MS = 20_000;
 
 const markOf = (path: string): string => join(dirname(path), `.${basename(path)}.failed`);
 
+/** Whether the last write to a file failed, and none succeeded since. */
+export const isMarked = (path: string): boolean => existsSync(markOf(path));
+
 /** Leaves the mark. Never throws: on a broken disk there may be no room for it. */
 export function markFailed(path: string, error: RoteraError): void {
   try {
@@ -25,7 +28,7 @@ export function markFailed(path: string, error: RoteraError): void {
 /** Undefined when the file may be written: there is no mark, or a trial write succeeded and it was taken away. */
 export async function tryAgain(path: string): Promise<RoteraError | undefined> {
   const mark = markOf(path);
-  if (!existsSync(mark)) return undefined;
+  if (!isMarked(path)) return undefined;
   const failure = await trial(path);
   if (failure === undefined) {
     rmSync(mark, { force: true });

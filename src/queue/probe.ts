@@ -5,6 +5,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { RoteraError } from '../errors.js';
+import { isMarked } from './failed-mark.js';
 import { CONFIG_KEY, decodeConfig } from './file-meta.js';
 import type { FileFault, Refusal } from './pages/meta.js';
 import { systemCode } from './pages/page-file.js';
@@ -33,7 +34,7 @@ const advice: Partial<Record<FileFault, string>> = {
  * its lock file may not be written; each with the fault, the reason, and the page if it is one
  */
 export function probe(path: string, options: ProbeOptions = {}): Snapshot | undefined {
-  const walk = walkPages(path, options);
+  const walk = walkPages(path, { ...options, afterFailure: isMarked(path) });
   // What it is, is told first; a file that changes all the time is open elsewhere, and may be opened here.
   if (!walk.ok && walk.fault !== 'changing') throw errorOf(walk);
   if (options.readOnly !== true) {

@@ -23,11 +23,10 @@ const DEADLINE_MS = 15_000;
 const HANG_DEADLINE_MS = 60_000;
 /** A push that is not answered by then has waited past its deadline; ms. */
 const ANSWER_MS = 33_000;
-/** Runs examined by one process, and processes at the same time. */
+/** Runs examined by one process, and processes at the same time; those whose disk hangs only wait, so there may be many. */
 const BATCH = 24;
 const WORKERS = 3;
-/** Every how many rounds the disk hangs: such a round is slow. */
-const HANG_EVERY = 100;
+const HANGING = 16;
 const CONTROL_ROUNDS = 48;
 /** How a run may end: as planned, given up after a failed write, killed when that takes too long, killed by the fault. */
 const EXIT_FAILED = 70;
@@ -59,16 +58,28 @@ interface Fault {
   readonly count: 1 | -1;
 }
 
+const HANG: Disturbance = `delay=${HANG_MS}`;
 const ACTS: Readonly<Record<Kind, readonly Disturbance[]>> = {
-  write: [`errno=${EIO}`, `errno=${EINTR}`, `short=${EIO}`, 'delay=100', 'kill=9'],
+  write: [`errno=${EIO}`, `errno=${EINTR}`, `short=${EIO}`, 'delay=100', HANG, 'kill=9'],
   // Room once given is never taken away, so only these meet a full disk.
   extend: [`errno=${ENOSPC}`],
-  sync: [`errno=${EIO}`, 'delay=100', 'kill=9'],
+  sync: [`errno=${EIO}`, `errno=${EINTR}`, `errno=${ENOSPC}`, 'delay=100', HANG, 'kill=9'],
   name: [`errno=${EIO}`, `errno=${ENOSPC}`, 'kill=9'],
   // An error of an open within lmdb ends the process, which the engine cannot help: too few handles are tried instead.
   open: ['kill=9'],
   truncate: [],
 };
+/** How the acts are counted. */
+const WORDS: ReadonlyArray<readonly [act: Fault['act'], words: string]> = [
+  [`errno=${EIO}`, 'EIO'],
+  [`errno=${ENOSPC}`, 'ENOSPC'],
+  [`errno=${EINTR}`, 'EINTR'],
+  [`short=${EIO}`, 'a short write'],
+  ['delay=100', '100 ms late'],
+  [HANG, 'hung'],
+  ['kill=9', 'the last call'],
+  ['none', 'few file handles'],
+];
 const BEGINS: Readonly<Record<Kind, string>> = {
   write: 'W',
   extend: '',
@@ -101,6 +112,9 @@ const nameOf = ({ kind, act, at, count }: Fault): string =>
 
 class Faulter {
   readonly tally = new Map<string, number>();
+  readonly acts = new Map<Fault['act'], number>();
+  /** Longest that a push, a create or an open took to be answered; ms. */
+  slowestMs = 0;
   readonly #shim: Shim;
   #runs = 0;
 
@@ -166,11 +180,12 @@ class Faulter {
     const ended = await run('pusher', this.#plan(directory, kind === 'handles' ? at : null), {
       env,
       under,
-      deadlineMs: fault.act === `delay=${HANG_MS}` ? HANG_DEADLINE_MS : DEADLINE_MS,
+      deadlineMs: fault.act === HANG ? HANG_DEADLINE_MS : DEADLINE_MS,
       hear: (said) => {
         const now = said as Said;
         ledger.hear(now);
         if (now.is === 'refused' || now.is === 'failed') refused.push(now.code);
+        if ('ms' in now) this.slowestMs = Math.max(this.slowestMs, now.ms);
         if ('ms' in now && now.ms > ANSWER_MS) wrong.push(`${name}: a push waited ${now.ms.toFixed()} ms`);
       },
     });
@@ -189,6 +204,7 @@ class Faulter {
     const end = refused.length > 0 ? `${refused[0]?.split(',')[0]}, ended with` : 'ended with';
     const row = `${what}: ${end} ${code ?? signal}`;
     this.tally.set(row, (this.tally.get(row) ?? 0) + 1);
+    this.acts.set(act, (this.acts.get(act) ?? 0) + 1);
   }
 }
 
@@ -203,19 +219,38 @@ function badEnd({ kind, act }: Fault, ended: Ended): string | undefined {
   return complaintAbout(ended);
 }
 
-/** Runs with each of the faults, several at a time, and examines what they leave. */
-async function disturbAll(faulter: Faulter, faults: readonly Fault[], keep?: string): Promise<string[]> {
+interface Disturbing {
+  readonly keep?: string | undefined;
+  /** No run begins from then on; ms, as `performance.now()` counts. */
+  readonly endMs?: number;
+  readonly progress?: (done: number) => void;
+}
+
+/** Runs with each of the faults, several at a time, and examines what they leave. @returns runs done, and what is wrong */
+async function disturbAll(
+  faulter: Faulter,
+  faults: readonly Fault[],
+  { keep, endMs = Number.POSITIVE_INFINITY, progress }: Disturbing = {},
+): Promise<{ done: number; wrong: string[] }> {
   const wrong: string[] = [];
   const candidates: Candidate[] = [];
-  const left = [...faults];
-  const work = async (): Promise<void> => {
-    for (let fault = left.shift(); fault !== undefined; fault = left.shift()) {
+  let done = 0;
+  const examine = async (): Promise<void> => {
+    wrong.push(...(await examineAll(candidates.splice(0), { life: 2, keep })));
+  };
+  const work = async (left: Fault[]): Promise<void> => {
+    for (let fault = left.shift(); fault !== undefined && performance.now() < endMs; fault = left.shift()) {
       candidates.push(await faulter.disturb(fault, wrong));
+      progress?.(++done);
+      if (candidates.length >= BATCH) await examine();
     }
   };
-  await Promise.all(Array.from({ length: WORKERS }, work));
-  wrong.push(...(await examineAll(candidates, { life: 2, keep })));
-  return wrong;
+  const hanging = faults.filter(({ act }) => act === HANG);
+  const others = faults.filter(({ act }) => act !== HANG);
+  const workers = [...Array<Fault[]>(WORKERS).fill(others), ...Array<Fault[]>(HANGING).fill(hanging)];
+  await Promise.all(workers.map(work));
+  await examine();
+  return { done, wrong };
 }
 
 /** The process acknowledges before a push is durable: after some fault one must be missing. */
@@ -226,9 +261,8 @@ async function early(trial: Trial, shim: Shim): Promise<Control> {
     ({ kind, act }) => kind === 'write' && act === `errno=${EIO}`,
   );
   for (let at = 0; at < CONTROL_ROUNDS; at += BATCH) {
-    const wrong = (await disturbAll(faulter, faults.slice(at, at + BATCH))).filter((text) =>
-      /acknowledged id \d+ is lost/.test(text),
-    );
+    const all = await disturbAll(faulter, faults.slice(at, at + BATCH));
+    const wrong = all.wrong.filter((text) => /acknowledged id \d+ is lost/.test(text));
     if (wrong.length > 0)
       return { name, caught: `${wrong.length} violations in ${at + BATCH} runs, such as: ${wrong[0]}` };
   }
@@ -240,22 +274,20 @@ async function prove(trial: Trial): Promise<Outcome> {
   const faulter = new Faulter(trial, false, shim);
   const all = await faulter.faults(new Random(trial.seed).fork(1));
   trial.print(`${all.length} faults are possible at the calls of one run`);
-  const violations: string[] = [];
-  let rounds = 0;
-  while (rounds < trial.rounds && performance.now() < trial.endMs) {
-    const batch = Array.from({ length: Math.min(BATCH, trial.rounds - rounds) }, (_, i): Fault => {
-      const fault = all[(rounds + i) % all.length] as Fault;
-      const hangs = (rounds + i) % HANG_EVERY === HANG_EVERY / 2 && (fault.kind === 'write' || fault.kind === 'sync');
-      return hangs ? { ...fault, act: `delay=${HANG_MS}`, count: 1 } : fault;
-    });
-    violations.push(...(await disturbAll(faulter, batch, trial.keep)));
-    rounds += batch.length;
-    trial.progress(rounds, trial.rounds, `${violations.length} violations`);
-  }
+  const faults = Array.from({ length: trial.rounds }, (_, i) => all[i % all.length] as Fault);
+  const { done, wrong } = await disturbAll(faulter, faults, {
+    keep: trial.keep,
+    endMs: trial.endMs,
+    progress: (done) => trial.progress(done, trial.rounds),
+  });
   return {
-    rounds,
-    facts: [...faulter.tally].sort(),
-    violations,
+    rounds: done,
+    facts: [
+      ...WORDS.map(([act, words]): [string, number] => [words, faulter.acts.get(act) ?? 0]),
+      ['longest until an answer, ms', Math.ceil(faulter.slowestMs)],
+      ...[...faulter.tally].sort(),
+    ],
+    violations: wrong,
     controls: [await early(trial, shim)],
   };
 }

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import {
   copyFileSync,
+  existsSync,
   linkSync,
   mkdirSync,
   readFileSync,
@@ -11,6 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { batchOf } from '../../src/batch.js';
 import { isRoteraError } from '../../src/errors.js';
 import { checkRotFile } from '../../src/queue/check.js';
 import { probe } from '../../src/queue/probe.js';
@@ -138,3 +140,32 @@ t.test('rotera check sees a damaged header of a value, and looks at the rest all
   const report = await checkRotFile(pathOf('harmed'));
   t.match(report, { sound: false, count: 1, blocks });
 });
+
+t.test(
+  'what LMDB leaves behind a meta page that it could not write is served, once the failure is known',
+  async (t) => {
+    const path = pathOf('sound');
+    const queues = await Queues.open(directory, { now: Date.now, pollMs: 0 });
+    const { next } = queues.get('sound');
+    await queues.get('sound').push(batchOf([Buffer.from('refused')]));
+    await queues.close();
+    const bytes = readFileSync(path);
+    // The newest meta page gets the transaction and the last page of the one that stood there before.
+    const numberOf = (page: number): bigint => bytes.readBigUInt64LE(page * PAGE + 152);
+    const page = numberOf(0) > numberOf(1) ? 0 : 1;
+    sound.copy(bytes, page * PAGE + 144, page * PAGE + 144, page * PAGE + 160);
+    bytes.writeBigUInt64LE(numberOf(1 - page) - 1n, page * PAGE + 152);
+    writeFileSync(path, bytes);
+    t.strictSame(probed(path), ['queue_unreadable', 'damaged'], 'it might as well be the newest commit, renumbered');
+    writeFileSync(join(directory, '.sound.rot.failed'), JSON.stringify({ reason: 'EIO' }));
+    t.strictSame((await checkRotFile(path)).problems, []);
+    const again = await Queues.open(directory, { now: Date.now, pollMs: 0 });
+    const queue = again.get('sound');
+    t.equal(queue.next, next, 'without what was refused');
+    t.equal(queue.state, 'ok');
+    t.match(await queue.push(batchOf([Buffer.from('kept')])), { first: next });
+    await again.close();
+    t.strictSame((await checkRotFile(path)).problems, []);
+    t.equal(existsSync(join(directory, '.sound.rot.failed')), false);
+  },
+);

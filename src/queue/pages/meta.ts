@@ -110,7 +110,7 @@ const readMeta = (page: Buffer): Commit => ({
   main: readTree(page, 96),
 });
 
-function rootsOf(newest: Commit, older: Commit): MarkedRoot[] {
+function rootsOf(newest: Commit, older: Commit, afterFailure: boolean): MarkedRoot[] {
   const roots: MarkedRoot[] = [];
   const add = (page: number | undefined, allows: MarkedRoot['allows']): void => {
     if (page !== undefined) roots.push({ page, allows });
@@ -120,15 +120,18 @@ function rootsOf(newest: Commit, older: Commit): MarkedRoot[] {
   add(newest.main.root, (transaction) => transaction === expected);
   // The page of the older root may have been written over already by a commit that a power cut took back, the second after
   // it. But the one directly after the newest never writes there: then the older meta page is the newest, renumbered.
-  if (older.transaction !== 0) add(older.main.root, (transaction) => transaction !== newest.transaction + 1);
+  // LMDB itself renumbers it when it could not write it whole: that commit was refused.
+  if (older.transaction !== 0 && !afterFailure)
+    add(older.main.root, (transaction) => transaction !== newest.transaction + 1);
   return roots;
 }
 
 /**
  * The snapshot that LMDB will use.
  * @param head the first two pages, or what there is of them @param size of the file in bytes
+ * @param afterFailure whether the last write to the file is known to have failed
  */
-export function pickMeta(head: Buffer, size: number): Meta | Refusal {
+export function pickMeta(head: Buffer, size: number, afterFailure = false): Meta | Refusal {
   if (size === 0) return refuse('empty', 'it is empty');
   if (head.length < 2 * PAGE_BYTES) {
     return hasMagic(head) ? refuse('cut_short', 'it is cut short') : refuse('foreign', 'it is no LMDB file');
@@ -147,7 +150,7 @@ export function pickMeta(head: Buffer, size: number): Meta | Refusal {
   if (older.transaction !== newest.transaction - 1 && older.transaction !== 0) {
     return refuse('damaged', `meta page ${1 - number} does not hold the commit before the last`, 1 - number);
   }
-  const meta = { ...newest, roots: rootsOf(newest, older) };
+  const meta = { ...newest, roots: rootsOf(newest, older, afterFailure) };
   if ((meta.lastPage + 1) * PAGE_BYTES > size) {
     return refuse('cut_short', `it is cut short: ${size} bytes of at least ${(meta.lastPage + 1) * PAGE_BYTES}`);
   }

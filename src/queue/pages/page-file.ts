@@ -40,8 +40,8 @@ export class PageFile {
     if (this.#owned) closeSync(this.#fd);
   }
 
-  /** The snapshot that LMDB would use now, or why there is none. @throws Damage when the disk fails */
-  snapshot(): Meta | Refusal {
+  /** The snapshot that LMDB would use now, or why there is none; `afterFailure` as {@link pickMeta}. @throws Damage when the disk fails */
+  snapshot(afterFailure = false): Meta | Refusal {
     const stat = fstatSync(this.#fd);
     if (!stat.isFile()) {
       return {
@@ -51,7 +51,7 @@ export class PageFile {
       };
     }
     this.#head = this.#readHead(stat.size);
-    return pickMeta(this.#head, stat.size);
+    return pickMeta(this.#head, stat.size, afterFailure);
   }
 
   /** Whether a commit was made, or the meta pages were changed otherwise, since {@link snapshot}. @throws Damage */

@@ -21,6 +21,8 @@ const ATTEMPTS = 5;
 export interface WalkOptions {
   /** Also verify the header of each value that has pages of its own: one small read for each, all over the file. */
   readonly thorough?: boolean;
+  /** The last write to the file is known to have failed: then its older meta page may be what LMDB leaves behind that. */
+  readonly afterFailure?: boolean;
 }
 
 /**
@@ -34,7 +36,7 @@ export function walkPages(ref: FileRef, options: WalkOptions = {}): Walk {
   if (!(file instanceof PageFile)) return file;
   try {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const walk = walkOnce(file, options.thorough ?? false);
+      const walk = walkOnce(file, options);
       if (walk.ok || !file.changed()) return walk;
     }
     return { ok: false, fault: 'changing', reason: 'it is being written to all the time' };
@@ -45,9 +47,9 @@ export function walkPages(ref: FileRef, options: WalkOptions = {}): Walk {
   }
 }
 
-function walkOnce(file: PageFile, thorough: boolean): Walk {
+function walkOnce(file: PageFile, { thorough = false, afterFailure = false }: WalkOptions): Walk {
   try {
-    const meta = file.snapshot();
+    const meta = file.snapshot(afterFailure);
     return 'ok' in meta ? meta : new SnapshotWalk(file, meta, thorough).walk();
   } catch (error) {
     return refusalOf(error);

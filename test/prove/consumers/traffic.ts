@@ -135,7 +135,10 @@ export class Traffic {
 
   close(): void {
     this.#isOver = true;
-    for (const producer of this.producers) producer.stop();
+    for (const producer of this.producers) {
+      if (producer instanceof SocketProducer) producer.giveUp();
+      else producer.stop();
+    }
     for (const consumer of this.consumers) void consumer.kill();
     this.#server.kill();
   }

@@ -106,7 +106,7 @@ export class Producer {
       try {
         return await this.#client.push(QUEUE, texts, { retryMs: 0 });
       } catch (error) {
-        if (!isTransient(error)) throw error;
+        if (!isTransient(error) || this.#stopped) throw error;
         await sleep(PAUSE_MS);
       }
     }

@@ -65,6 +65,12 @@ export class SocketProducer {
     this.#stopped = true;
   }
 
+  /** Waits for no answer any more. */
+  giveUp(): void {
+    this.stop();
+    this.#waiting.length = 0;
+  }
+
   /** Resolves when the connection is gone. */
   #connection(): Promise<void> {
     const { url, sendsBatches, isNameless = false, retryMs } = this.#options;
