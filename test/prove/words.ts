@@ -9,6 +9,7 @@ import { damagedFiles } from './damaged-files.js';
 import { endurance } from './endurance.js';
 import { faults } from './faults.js';
 import { fullDisk } from './full-disk.js';
+import { fuzz } from './fuzz.js';
 import { histories } from './histories.js';
 import { imageCuts } from './image-cuts.js';
 import { model } from './model.js';
@@ -34,6 +35,7 @@ const proofs: Readonly<Record<string, Proof>> = {
   soak,
   endurance,
   'slow-clients': slowClients,
+  fuzz,
   'slow-disk': slowDisk,
   damaged: damagedFiles,
   restarts,
