@@ -4,9 +4,10 @@
  */
 import { statSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { RoteraError } from '../errors.js';
+import { messageOf, RoteraError } from '../errors.js';
 import { CHUNK_BYTES } from './block.js';
 import type { Environment } from './environment.js';
+import { isOutOfHandles, outOfHandles } from './handles.js';
 import { PAGE_BYTES, pagesOf } from './room.js';
 
 const MIB = 1024 * 1024;
@@ -81,7 +82,7 @@ export class Allocation {
 
   /**
    * Makes sure that the room for a commit of `pages` is really there.
-   * @throws `disk_full`: nothing has changed
+   * @throws `disk_full`, `overloaded` (no file handle is free): nothing has changed; `queue_read_only` when the disk fails
    */
   async allocate(pages: number): Promise<void> {
     if ((this.#lastPage + 1 + pages) * PAGE_BYTES <= this.#bytes) return;
@@ -89,6 +90,21 @@ export class Allocation {
     const needed = Math.min(this.#lastPage + 1 + pages, this.#limitPages) * PAGE_BYTES;
     if (needed <= this.#bytes) return;
     const size = Math.min(Math.ceil(needed / MIB) * MIB, this.#limitPages * PAGE_BYTES);
+    try {
+      await this.#growTo(size);
+    } catch (cause) {
+      if (cause instanceof RoteraError) throw cause;
+      if (isOutOfHandles(cause)) throw outOfHandles(cause);
+      throw new RoteraError(
+        'queue_read_only',
+        `The rot file cannot be given room (${messageOf(cause)}).`,
+        {},
+        { cause },
+      );
+    }
+  }
+
+  async #growTo(size: number): Promise<void> {
     const file = await open(this.#path, 'r+');
     try {
       await writeZeros(file, this.#bytes, size);

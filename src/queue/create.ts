@@ -17,6 +17,7 @@ import {
   newEpoch,
   STATE_KEY,
 } from './file-meta.js';
+import { isOutOfHandles, outOfHandles } from './handles.js';
 import { temporaryPath } from './leftovers.js';
 import type { Limits } from './retention.js';
 import { fileLimit } from './room.js';
@@ -53,12 +54,22 @@ export async function makeFile(
   } catch (cause) {
     throw explain(cause, reserveBytes ?? 0);
   } finally {
-    for (const left of [temporary, `${temporary}-lock`]) rmSync(left, { force: true });
+    for (const left of [temporary, `${temporary}-lock`]) removeIfPossible(left);
+  }
+}
+
+/** What stays goes at the next start (leftovers.ts); whether the file was made does not hang on it. */
+function removeIfPossible(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // A disk that fails: whoever writes to it next is told.
   }
 }
 
 function explain(cause: unknown, bytes: number): unknown {
   if (isNoSpace(cause)) return diskFull(cause, bytes);
+  if (isOutOfHandles(cause)) return outOfHandles(cause);
   if (cause instanceof RoteraError || !(cause instanceof Error) || !('code' in cause)) return cause;
   if (cause.code === 'EEXIST') return new RoteraError('file_exists', 'This file exists already.', {}, { cause });
   const text = `The directory cannot be written (${cause.code}): make it, or give the user that runs this write access.`;
@@ -94,7 +105,8 @@ export async function fillFile(
  * Makes a new rot file. Durable on return: made under a temporary name, synced, linked to its own name, directory synced, so
  * that a create interrupted at any point leaves no half file under that name.
  * @param now ms
- * @throws `file_exists`; `disk_full` when the room cannot be reserved (nothing is left behind); `directory_unusable`
+ * @throws `file_exists`; `disk_full` when the room cannot be reserved (nothing is left behind); `overloaded` when no file handle
+ * is left; `directory_unusable`
  */
 export async function createRotFile(path: string, limits: Limits, now: number): Promise<void> {
   const limit = fileLimit(limits);

@@ -10,9 +10,11 @@
  * - After a failed meta write every later write hangs: hence the deadline, and no second try in the same process.
  */
 import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { messageOf, RoteraError } from '../errors.js';
 import { deadlineIn } from './deadline.js';
+import { checkHandles } from './handles.js';
 import { PAGE_BYTES } from './room.js';
 
 /** Size of LMDB's lock file for 126 readers. Written with real bytes before LMDB maps it: on a full disk it would be SIGBUS. */
@@ -64,8 +66,9 @@ export class Environment {
     };
   }
 
-  /** Opens a file that was probed, or makes a new one. @throws what lmdb throws */
+  /** Opens a file that was probed, or makes a new one. @throws `overloaded` without file handles, what lmdb throws */
   static open(path: string, { readOnly = false }: EnvironmentOptions = {}): Environment {
+    checkHandles(dirname(path));
     const lockFile = `${path}-lock`;
     if (!existsSync(lockFile)) writeFileSync(lockFile, Buffer.alloc(LOCK_FILE_BYTES), { mode: 0o640 });
     const options = {

@@ -247,8 +247,12 @@ export class Queues {
       const reason = isRoteraError(error)
         ? error
         : new RoteraError('queue_unreadable', messageOf(error), {}, { cause: error });
-      this.#unreadable.set(name, { queue: name, reason, fingerprint });
-      this.options.onChange?.({ type: 'unreadable', queue: name, reason });
+      // What passes by itself is tried again at the next look.
+      const known = this.#unreadable.get(name);
+      const isPassing = reason.code === 'overloaded';
+      this.#unreadable.set(name, { queue: name, reason, fingerprint: isPassing ? '' : fingerprint });
+      if (known?.reason.message !== reason.message)
+        this.options.onChange?.({ type: 'unreadable', queue: name, reason });
     }
   }
 

@@ -13,8 +13,9 @@
  * meta pages, inside one disk sector, through a descriptor that syncs each write. So after any crash the newest whole meta
  * page names a whole snapshot, and it was named before anyone was told of the push.
  */
+import { dirname } from 'node:path';
 import type { Batch } from '../batch.js';
-import { messageOf, RoteraError } from '../errors.js';
+import { isRoteraError, messageOf, RoteraError } from '../errors.js';
 import { Allocation } from './allocation.js';
 import { BLOCK_BYTES, FOLD_BYTES } from './block.js';
 import { type BlockCache, BlockStore, chunkEntries } from './block-store.js';
@@ -32,6 +33,7 @@ import {
   STATE_KEY,
 } from './file-meta.js';
 import { FilePlace } from './file-place.js';
+import { checkHandles } from './handles.js';
 import { foldedBytes, foldInto, type Layout, layOut } from './layout.js';
 import { probe } from './probe.js';
 import { type Limits, rotate } from './retention.js';
@@ -100,9 +102,11 @@ export class RotFile {
   /**
    * Opens a rot file. Constant in time but for its tree of pages, whatever was written last. A copy that is opened for writing
    * draws a new epoch, durably.
-   * @throws `not_a_rot_file` or `queue_unreadable`, with the reason; the file is left as it is
+   * @throws `not_a_rot_file` or `queue_unreadable`, with the reason; `overloaded` when too few file handles are left; the file
+   * is left as it is
    */
   static async open(path: string, options: RotFileOptions): Promise<RotFile> {
+    checkHandles(dirname(path));
     probe(path, { readOnly: options.readOnly !== undefined });
     let place: FilePlace | undefined;
     let environment: Environment | undefined;
@@ -158,7 +162,7 @@ export class RotFile {
    * flush. Resolves to how long the disk took, in ms. @param now ms since the epoch; a clock that stepped back repeats the
    * last time
    * @throws `disk_full` when room cannot be had (only without `reserve`), `overloaded` when a reader of the file holds its
-   * free room: nothing is stored, later commits may succeed. `queue_read_only`, `commit_timeout` when the write failed, and
+   * free room or no file handle is left: nothing is stored, later commits may succeed. `queue_read_only`, `commit_timeout` when the write failed, and
    * `queue_not_found` when the file was removed or replaced: it takes no more
    */
   async commit(change: Change, now: number): Promise<number> {
@@ -268,11 +272,11 @@ export class RotFile {
   }
 
   async #apply({ state, gone, layout, entries, pages }: Plan): Promise<number> {
-    await this.#allocation.allocate(pages);
     const before = this.state;
     const removals = gone.map((key): Entry => ({ table: 'blocks', key, value: null }));
     let diskMs: number;
     try {
+      await this.#allocation.allocate(pages);
       this.#headers?.mend(gone, layout?.chunks);
       diskMs = await this.environment.commit([
         ...entries,
@@ -281,6 +285,8 @@ export class RotFile {
       ]);
       if (!this.isInPlace()) throw new RoteraError('queue_not_found', 'The rot file was removed or replaced.');
     } catch (error) {
+      // Nothing was written.
+      if (isRoteraError(error, 'disk_full') || isRoteraError(error, 'overloaded')) throw error;
       this.#failure = error as RoteraError;
       throw error;
     }

@@ -37,6 +37,7 @@ const REFUSALS = new Set([
   'directory_unusable',
   'disk_full',
   'not_a_rot_file',
+  'overloaded',
   'queue_not_found',
   'queue_read_only',
   'queue_unreadable',
@@ -215,7 +216,8 @@ function badEnd({ kind, act }: Fault, ended: Ended): string | undefined {
   // A process that gave up and could not exit kills itself.
   if (signal === 'SIGKILL' && (act === 'kill=9' || act.startsWith('delay'))) return undefined;
   // lmdb's own path for a failed write overruns a buffer: the process may end before it can say why.
-  if (signal !== null && LMDB_DEATHS.has(signal) && kind === 'write' && act === `errno=${EIO}`) return undefined;
+  const failsWrite = kind === 'write' && (act === `errno=${EIO}` || act === `short=${EIO}`);
+  if (signal !== null && LMDB_DEATHS.has(signal) && failsWrite) return undefined;
   return complaintAbout(ended);
 }
 
