@@ -61,8 +61,12 @@ export async function tailOverEvents(response: ServerResponse, plan: TailPlan, c
   const { queue } = plan;
   const { heartbeatMs, stalledMs } = context.limits;
   const gone = new AbortController();
-  response.on('close', () => gone.abort());
-  response.on('error', () => gone.abort());
+  const leave = (): void => gone.abort();
+  response.on('close', leave).on('error', leave);
+  // An answer that waits behind another one of its connection is not told by Node that the connection is gone.
+  const { socket } = response.req;
+  if (socket.destroyed) leave();
+  else socket.once('close', leave);
   const write = async (text: string | Buffer): Promise<void> => {
     if (response.write(text)) return;
     const { signal, done } = firstOf([gone.signal], stalledMs);

@@ -23,6 +23,7 @@ import { slowClients } from './slow-clients.js';
 import { slowDisk } from './slow-disk.js';
 import { soak } from './soak.js';
 import { tails } from './tails.js';
+import { time } from './time.js';
 import { watched } from './watched.js';
 
 const proofs: Readonly<Record<string, Proof>> = {
@@ -36,6 +37,7 @@ const proofs: Readonly<Record<string, Proof>> = {
   endurance,
   'slow-clients': slowClients,
   fuzz,
+  time,
   'slow-disk': slowDisk,
   damaged: damagedFiles,
   restarts,
