@@ -34,6 +34,7 @@ import { stopGracefully } from './stop.js';
 import { addTailRoutes } from './tail-routes.js';
 import { Tails } from './tails.js';
 import { Tracing } from './tracing.js';
+import { Unsent } from './unsent.js';
 import { Windows } from './window.js';
 
 /** Longest time between two looks for requests that take too long. */
@@ -117,6 +118,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       corsOrigins: options.corsOrigins ?? [],
     }),
     windows: new Windows(),
+    unsent: new Unsent(limits.untakenMs),
     limits,
     isReady: options.isReady ?? (() => true),
     stopping,
@@ -124,7 +126,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     now,
   };
   app.addHook('onClose', async () => context.tracing?.flush());
-  addBodies(app, limits.maxPushBytes);
+  addBodies(app, limits);
   app.addHook('onSend', (_request, reply, _payload, done) => {
     reply.header(...NO_SNIFF);
     done();

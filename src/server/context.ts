@@ -11,6 +11,7 @@ import type { Metrics } from './metrics.js';
 import type { Origins } from './origins.js';
 import type { Tails } from './tails.js';
 import type { Tracing } from './tracing.js';
+import type { Unsent } from './unsent.js';
 import type { Windows } from './window.js';
 
 export interface Context {
@@ -20,6 +21,7 @@ export interface Context {
   /** Only when somebody wants spans. */
   readonly tracing: Tracing | undefined;
   readonly windows: Windows;
+  readonly unsent: Unsent;
   readonly access: Access;
   readonly origins: Origins;
   readonly limits: ServerLimits;

@@ -10,6 +10,10 @@ export interface ServerLimits {
   readonly headersMs: number;
   /** A whole request must: 17 MiB at 150 KB/s. */
   readonly requestMs: number;
+  /** And its body must after so long have come at 1 KiB a second or faster, whatever its length. */
+  readonly slowBodyMs: number;
+  /** An answer to a read of which nothing is taken for so long is cut: half of the time that it may stand still, as Node looks. */
+  readonly untakenMs: number;
   /** A kept connection waits so long for the next request; longer than usual proxies do. */
   readonly keepAliveMs: number;
   /** A ping or a comment is sent each time so long has passed; a WebSocket that is silent to two pings is cut. */
@@ -32,6 +36,8 @@ export const LIMITS: ServerLimits = Object.freeze({
   idleMs: 90_000,
   headersMs: 10_000,
   requestMs: 120_000,
+  slowBodyMs: 10_000,
+  untakenMs: 8000,
   keepAliveMs: 75_000,
   heartbeatMs: 15_000,
   stalledMs: 60_000,

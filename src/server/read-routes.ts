@@ -91,7 +91,7 @@ function checkLimit(limit: number | undefined, type: ReadType): number {
 }
 
 export function addReadRoutes(app: FastifyInstance, context: Context): void {
-  const { queues, stopping, origins, metrics, tracing } = context;
+  const { queues, stopping, origins, metrics, tracing, unsent } = context;
   app.get<QueueRoute>(
     '/queues/:queue/messages',
     { config: { verb: 'read' }, exposeHeadRoute: false },
@@ -106,7 +106,7 @@ export function addReadRoutes(app: FastifyInstance, context: Context): void {
       const from = await startOf(queue, parameters, context);
       checkBegun(queue, from);
       checkTo(from, to);
-      const options = { from, ...(to === undefined ? {} : { to }), limit, maxBytes };
+      const options = { from, ...(to === undefined ? {} : { to }), limit, maxBytes: unsent.room(maxBytes) };
       const ends = (): AbortSignal[] => [stopping, goneSignal(reply)];
       const read = (): Promise<ReadResult> => readOrWait(queue, options, parameters, ends);
       const result = await (tracing?.read(request.headers, queue, read) ?? read());
@@ -116,7 +116,7 @@ export function addReadRoutes(app: FastifyInstance, context: Context): void {
         metrics.gapTold(queue, result.gap.reason);
       }
       metrics.delivered(queue, result);
-      return sendResult(setQueueHeaders(reply, queue), queue, result, type);
+      return unsent.send(setQueueHeaders(reply, queue), bodyOf(reply, queue, result, type));
     },
   );
 
@@ -130,7 +130,7 @@ export function addReadRoutes(app: FastifyInstance, context: Context): void {
       checkEpoch(queue, epoch);
       if (id >= queue.next)
         throw new RoteraError('not_yet', `Message ${id} is not there yet: the next one will be ${queue.next}.`);
-      const result = queue.read({ from: id, to: id + 1, limit: 1, maxBytes: 1 });
+      const result = queue.read({ from: id, to: id + 1, limit: 1, maxBytes: unsent.room(1) });
       const { gap, slices } = result;
       const slice = slices[0];
       if (slice === undefined) throw gapError(gap ?? gapOf(id, id + 1, 'damaged'));
@@ -144,22 +144,22 @@ export function addReadRoutes(app: FastifyInstance, context: Context): void {
       if (namesTag(request.headers['if-none-match'], tag)) return reply.code(304).send();
       metrics.delivered(queue, result);
       const body = slice.records.subarray(RECORD_HEADER_BYTES, skipRecords(slice.records, 0, 1));
-      return reply.type('application/octet-stream').send(body);
+      return unsent.send(reply.type('application/octet-stream'), body);
     },
   );
 }
 
-/** What does not stand in the body is told in headers. */
-function sendResult(reply: FastifyReply, { name }: Queue, result: ReadResult, type: ReadType): FastifyReply {
+/** The body of an answer; what does not stand in it is told in headers. */
+function bodyOf(reply: FastifyReply, { name }: Queue, result: ReadResult, type: ReadType): Buffer | string {
   // CORS has named Origin there already.
   const vary = [reply.getHeader('vary') ?? [], 'accept'].flat().join(', ');
   reply.headers({ 'cache-control': 'no-store', vary }).type(type);
-  if (type === JSON_TYPE) return reply.send(readText(name, result));
+  if (type === JSON_TYPE) return readText(name, result);
   reply.headers({
     'rotera-first': String(result.first),
     'rotera-read-next': String(result.next),
     'rotera-up-to-date': String(result.upToDate),
   });
   if (result.gap !== null) reply.header('rotera-gap', `${result.gap.from}-${result.gap.to}`);
-  return reply.send(type === NDJSON_TYPE ? messagesLines(result) : messagesBatch(result));
+  return type === NDJSON_TYPE ? messagesLines(result) : messagesBatch(result);
 }

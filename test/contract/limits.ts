@@ -34,6 +34,52 @@ export function limits(t: Test): void {
     t.equal(queue.next, 0);
   });
 
+  t.test('a body that comes too slowly is answered with 408, one that is only long is not', async (t) => {
+    const wire = await startListening(t, { limits: { slowBodyMs: 200 } });
+    const queue = await makeQueue(wire);
+    for (const head of ['Content-Length: 100000\r\n\r\n', 'Transfer-Encoding: chunked\r\n\r\n1\r\n']) {
+      const { answers, closed } = await exchange(wire.port, `${HEAD}${head}a`, 2);
+      t.match(answers, [
+        { status: 408, code: 'request_timeout', headers: { 'retry-after': '1', connection: 'close' } },
+      ]);
+      t.ok(closed);
+    }
+    t.equal(queue.next, 0);
+    const patient = await RawConnection.to(wire.port);
+    patient.socket.write(`${HEAD}Content-Length: 20001\r\n\r\n${'x'.repeat(20_000)}`);
+    // Until the others, which began later, have been refused.
+    await exchange(wire.port, `${HEAD}Content-Length: 100000\r\n\r\na`, 1);
+    patient.socket.write('y');
+    await patient.until(() => patient.answers.length === 1);
+    t.equal(patient.answers[0]?.status, 200);
+    patient.socket.destroy();
+  });
+
+  t.test('an answer that nobody takes is cut, and the next ones are shorter', async (t) => {
+    const wire = await startListening(t, { limits: { untakenMs: 1000 } });
+    const queue = await makeQueue(wire, { maxBytes: 64 * MIB });
+    await queue.push(batchOf(Array.from({ length: 256 }, () => Buffer.alloc(MIB / 16, 'x'))));
+    const path = '/queues/q/messages?from=0&limit=256&maxBytes=16777216';
+    const whole = (await wire.send({ path, headers: { accept: 'application/vnd.rotera.batch' } })).body.length;
+    t.ok(whole > 16 * MIB - 1);
+    const untaken = await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        const socket = connect({ port: wire.port, host: '127.0.0.1' }).pause();
+        t.teardown(() => socket.destroy());
+        socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nAccept: application/vnd.rotera.batch\r\n\r\n`);
+        return socket;
+      }),
+    );
+    const open = (): Promise<number> => new Promise((resolve) => wire.app.server.getConnections((_, n) => resolve(n)));
+    while ((await open()) < untaken.length) await new Promise(setImmediate);
+    const { headers, body } = await wire.send({ path, headers: { accept: 'application/vnd.rotera.batch' } });
+    t.ok(body.length < whole, 'less than without them');
+    t.equal(headers['rotera-up-to-date'], 'false');
+    // The one that asks keeps its own.
+    while ((await open()) > 1) await new Promise(setImmediate);
+    t.equal((await wire.send({ path, headers: { accept: 'application/vnd.rotera.batch' } })).body.length, whole);
+  });
+
   t.test('a connection that says nothing is closed', async (t) => {
     const wire = await startListening(t, { limits: { idleMs: 300, keepAliveMs: 300 } });
     const silent = await RawConnection.to(wire.port);

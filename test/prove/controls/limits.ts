@@ -13,5 +13,7 @@ export const LIMITS: ServerLimits = Object.freeze({
   headersMs: LONG_MS,
   requestMs: EVER_MS,
   keepAliveMs: EVER_MS,
+  slowBodyMs: EVER_MS,
+  untakenMs: EVER_MS,
   stalledMs: EVER_MS,
 });
