@@ -41,8 +41,9 @@ export class Consumer {
     if (child === undefined) return;
     this.#child = undefined;
     child.kill();
-    const { signal, stderr } = await child.ended;
+    const { code, signal, stderr } = await child.ended;
     this.kills++;
-    if (signal !== 'SIGKILL' || stderr !== '') this.wrong.push(`ended by itself: ${stderr.trim().split('\n', 1)[0]}`);
+    if (signal === 'SIGKILL' && stderr === '') return;
+    this.wrong.push(`ended by itself with ${code ?? signal}: ${stderr.trim().split('\n', 1)[0]}`);
   }
 }
