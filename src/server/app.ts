@@ -118,7 +118,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       corsOrigins: options.corsOrigins ?? [],
     }),
     windows: new Windows(),
-    unsent: new Unsent(limits.untakenMs),
+    unsent: new Unsent(limits.untakenMs, () => metrics.dropped('stalled')),
     limits,
     isReady: options.isReady ?? (() => true),
     stopping,

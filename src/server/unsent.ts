@@ -16,11 +16,13 @@ const SHORT_BYTES = 16 * 1024;
 
 export class Unsent {
   readonly #stalledMs: number;
+  readonly #onCut: () => void;
   #bytes = 0;
 
-  /** @param stalledMs an answer of which nothing is taken for so long is cut */
-  constructor(stalledMs: number) {
+  /** @param stalledMs an answer of which nothing is taken for so long is cut, and that is told to `onCut` */
+  constructor(stalledMs: number, onCut: () => void) {
     this.#stalledMs = stalledMs;
+    this.#onCut = onCut;
   }
 
   /** How much a read may bring that asks for so many bytes. @throws `overloaded` */
@@ -43,7 +45,10 @@ export class Unsent {
       this.#bytes -= length;
     });
     // That of the socket: it begins anew with whatever is taken, and Node sets it back for the next request.
-    reply.raw.setTimeout(this.#stalledMs);
+    reply.raw.setTimeout(this.#stalledMs, () => {
+      this.#onCut();
+      reply.raw.destroy();
+    });
     return reply.send(body);
   }
 }

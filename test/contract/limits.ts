@@ -76,6 +76,8 @@ export function limits(t: Test): void {
     const open = (): Promise<number> => new Promise((resolve) => wire.app.server.getConnections((_, n) => resolve(n)));
     // The one that asks may keep its own.
     while ((await open()) > 1) await new Promise(setImmediate);
+    const counted = /^rotera_dropped_connections_total\{reason="stalled"\} (\d+)$/m;
+    t.ok(Number(counted.exec(String((await wire.send({ path: '/metrics' })).body))?.[1]) >= 1);
     t.equal((await wire.send({ path, headers: { accept: 'application/vnd.rotera.batch' } })).body.length, whole);
   });
 
