@@ -8,6 +8,6 @@ import v8 = require('node:v8');
 
 process.env['UV_THREADPOOL_SIZE'] ??= '64';
 // Bytes that come and go outside of the heap count as its growth: beside a small heap they would have V8 mark all of it thirty
-// times a second. It may grow fivefold in between.
-v8.setFlagsFromString('--heap-growing-percent=400');
+// times a second. It may double in between.
+v8.setFlagsFromString('--heap-growing-percent=100');
 void import('../rotera.js');

@@ -6,23 +6,28 @@ import { statSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { messageOf, RoteraError } from '../errors.js';
 import { CHUNK_BYTES } from './block.js';
+import { fromDisk } from './deadline.js';
 import type { Environment } from './environment.js';
 import { isOutOfHandles, outOfHandles } from './handles.js';
 import { PAGE_BYTES, pagesOf } from './room.js';
 
 const MIB = 1024 * 1024;
+/** So much at a time is given to the disk, which then has to answer in time. */
+const SYNC_EACH_BYTES = 64 * MIB;
 /** Pages kept free beyond what a commit needs, and the share of it, since free pages can be scattered. */
 const SPARE_PAGES = 32;
 const SPARE_SHARE = 8;
 
-/** Writes zeros over `[from, to)`, so that the filesystem has really given the room; synced on return. */
+/** Writes zeros over `[from, to)`, so that the filesystem has really given the room; synced on return. @throws `commit_timeout` */
 export async function writeZeros(file: FileHandle, from: number, to: number): Promise<void> {
   const zeros = Buffer.alloc(MIB);
-  for (let at = from; at < to; ) {
-    const { bytesWritten } = await file.write(zeros, 0, Math.min(zeros.length, to - at), at);
+  for (let at = from, synced = from; at < to; ) {
+    const { bytesWritten } = await fromDisk(file.write(zeros, 0, Math.min(zeros.length, to - at), at));
     at += bytesWritten;
+    if (at < to && at - synced < SYNC_EACH_BYTES) continue;
+    await fromDisk(file.datasync());
+    synced = at;
   }
-  await file.datasync();
 }
 
 /** The filesystem is full, the quota is used up, or the file may not grow any more (`ulimit -f`, LimitFSIZE). */
@@ -82,7 +87,7 @@ export class Allocation {
 
   /**
    * Makes sure that the room for a commit of `pages` is really there.
-   * @throws `disk_full`, `overloaded` (no file handle is free): nothing has changed; `queue_read_only` when the disk fails
+   * @throws `disk_full`, `overloaded` (no file handle is free): nothing has changed; `queue_read_only`, `commit_timeout` when the disk fails
    */
   async allocate(pages: number): Promise<void> {
     if ((this.#lastPage + 1 + pages) * PAGE_BYTES <= this.#bytes) return;

@@ -1,12 +1,13 @@
 /**
  * Makes rot files.
  */
-import { closeSync, fsyncSync, linkSync, openSync, rmSync, statfsSync } from 'node:fs';
+import { closeSync, fsyncSync, linkSync, openSync, statfsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { RoteraError } from '../errors.js';
 import { diskFull, isNoSpace, writeZeros } from './allocation.js';
-import { type Entry, Environment } from './environment.js';
+import { fromDisk } from './deadline.js';
+import { type Entry, Environment, mapBytes } from './environment.js';
 import {
   CONFIG_KEY,
   encodeJson,
@@ -18,9 +19,13 @@ import {
   STATE_KEY,
 } from './file-meta.js';
 import { isOutOfHandles, outOfHandles } from './handles.js';
-import { temporaryPath } from './leftovers.js';
+import { removeIfPossible, temporaryPath } from './leftovers.js';
+import { emptyFile } from './pages/new-file.js';
 import type { Limits } from './retention.js';
 import { fileLimit } from './room.js';
+
+/** Four tables and a first commit take 14 pages. */
+const FIRST_BYTES = 96 * 1024;
 
 function syncDirectory(path: string): void {
   const fd = openSync(path, 'r');
@@ -44,7 +49,7 @@ export async function makeFile(
     const file = await open(temporary, 'r+');
     try {
       if (reserveBytes !== null) await writeZeros(file, (await file.stat()).size, reserveBytes);
-      await file.sync();
+      await fromDisk(file.sync());
     } finally {
       await file.close();
     }
@@ -52,18 +57,9 @@ export async function makeFile(
     linkSync(temporary, path);
     syncDirectory(directory);
   } catch (cause) {
-    throw explain(cause, reserveBytes ?? 0);
+    throw explain(cause, reserveBytes ?? FIRST_BYTES);
   } finally {
     for (const left of [temporary, `${temporary}-lock`]) removeIfPossible(left);
-  }
-}
-
-/** What stays goes at the next start (leftovers.ts); whether the file was made does not hang on it. */
-function removeIfPossible(path: string): void {
-  try {
-    rmSync(path, { force: true });
-  } catch {
-    // A disk that fails: whoever writes to it next is told.
   }
 }
 
@@ -86,12 +82,27 @@ function checkSpace(directory: string, bytes: number): void {
   }
 }
 
+/** Makes an empty file with the room that its first commits need: LMDB must not be the one to find the disk full. */
+async function prepare(path: string): Promise<void> {
+  const file = await open(path, 'wx', 0o640);
+  try {
+    const head = emptyFile(mapBytes(0));
+    await fromDisk(file.write(head));
+    await writeZeros(file, head.length, FIRST_BYTES);
+  } catch (cause) {
+    throw isNoSpace(cause) ? diskFull(cause, FIRST_BYTES) : cause;
+  } finally {
+    await file.close();
+  }
+}
+
 /** Fills a new file with its first entries. The temporary file's place is the final one's: a link keeps the inode. */
 export async function fillFile(
   path: string,
   config: Omit<FileConfig, 'home'>,
   entries: readonly Entry[],
 ): Promise<void> {
+  await prepare(path);
   const environment = Environment.open(path);
   try {
     const first: Entry = { table: 'meta', key: CONFIG_KEY, value: encodeJson({ ...config, home: homeOf(path) }) };

@@ -3,6 +3,8 @@
  * done meanwhile has not been heard of yet.
  */
 
+import { RoteraError } from '../errors.js';
+
 const TICKS = 30;
 
 export interface Deadline {
@@ -23,4 +25,21 @@ export function deadlineIn(ms: number): Deadline {
     }, ms / TICKS);
   });
   return { over, clear: () => clearInterval(timer) };
+}
+
+/** Longest time that one call to the disk may take; ms. */
+export const DISK_DEADLINE_MS = 30_000;
+
+/** What the disk is to do, if it does it in time. @throws `commit_timeout` when it does not; what became of it is not known then */
+export async function fromDisk<T>(work: Promise<T>): Promise<T> {
+  const { over, clear } = deadlineIn(DISK_DEADLINE_MS);
+  const late = over.then(() => {
+    const text = `The disk did not answer within ${DISK_DEADLINE_MS / 1000} s: whether this was stored is not known.`;
+    throw new RoteraError('commit_timeout', text);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clear();
+  }
 }

@@ -13,14 +13,12 @@ import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { messageOf, RoteraError } from '../errors.js';
-import { deadlineIn } from './deadline.js';
+import { fromDisk } from './deadline.js';
 import { checkHandles } from './handles.js';
 import { PAGE_BYTES } from './room.js';
 
 /** Size of LMDB's lock file for 126 readers. Written with real bytes before LMDB maps it: on a full disk it would be SIGBUS. */
 const LOCK_FILE_BYTES = 8272;
-/** A commit that takes longer is given up: the outcome is unknown and the environment is of no more use. */
-export const COMMIT_DEADLINE_MS = 30_000;
 
 export const TABLES = ['blocks', 'meta', 'cursors', 'producers'] as const;
 export type Table = (typeof TABLES)[number];
@@ -47,7 +45,7 @@ export interface EnvironmentOptions {
  * Address space to map for a file of so many bytes: lmdb keeps the old map each time it has to enlarge one, so there is room to
  * grow; and it ends the process when it gets none, so it is not as much as the file may ever have.
  */
-const mapBytes = (bytes: number): number => Math.ceil(Math.max(bytes * 1.25, 1024 ** 3) / 65_536) * 65_536;
+export const mapBytes = (bytes: number): number => Math.ceil(Math.max(bytes * 1.25, 1024 ** 3) / 65_536) * 65_536;
 
 /** An open environment. */
 export class Environment {
@@ -141,7 +139,7 @@ export class Environment {
 
   /**
    * Writes everything, at least one entry, as one transaction. Durable on return; resolves to how long the disk took, in ms.
-   * @throws `commit_timeout` when the disk does not answer within {@link COMMIT_DEADLINE_MS}: the outcome is unknown;
+   * @throws `commit_timeout` when the disk does not answer in time: the outcome is unknown;
    * `queue_read_only` when the write failed. After either the environment must not be written again.
    */
   async commit(entries: readonly Entry[]): Promise<number> {
@@ -152,13 +150,8 @@ export class Environment {
       for (const entry of entries.slice(0, -1)) this.#write(entry);
     });
     this.#write(entries.at(-1) as Entry);
-    const { over, clear } = deadlineIn(COMMIT_DEADLINE_MS);
-    const late = over.then(() => {
-      const text = `The disk did not answer within ${COMMIT_DEADLINE_MS / 1000} s: whether this was stored is not known.`;
-      throw new RoteraError('commit_timeout', text);
-    });
     try {
-      await Promise.race([written, late]);
+      await fromDisk(written);
     } catch (cause) {
       // lmdb leaves this promise without a handler when a commit fails; a late answer after the deadline tells nobody.
       (cause as { commitError?: Promise<unknown> }).commitError?.catch(() => undefined);
@@ -166,8 +159,6 @@ export class Environment {
       if (cause instanceof RoteraError) throw cause;
       const text = `A write to the rot file failed (${messageOf(cause)}).`;
       throw new RoteraError('queue_read_only', text, {}, { cause });
-    } finally {
-      clear();
     }
     // Reads from here on see what was just committed.
     this.#root.resetReadTxn();

@@ -27,7 +27,16 @@ export function removeLeftovers(directory: string, now: number): void {
     const path = join(directory, file);
     const stat = statSync(path, { throwIfNoEntry: false });
     if (stat === undefined || (isElsewhere(Number(pid)) && now - stat.mtimeMs < STILL_MS)) continue;
+    removeIfPossible(path);
+  }
+}
+
+/** What stays goes at a later start; nothing that is asked for hangs on it. */
+export function removeIfPossible(path: string): void {
+  try {
     rmSync(path, { force: true });
+  } catch {
+    // A disk that fails: whoever writes to it next is told.
   }
 }
 

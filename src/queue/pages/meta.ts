@@ -20,14 +20,16 @@
 import { PAGE_BYTES } from '../room.js';
 import { META, readTree, readU64, type TreeRecord } from './page.js';
 
-const MAGIC = 0xbeefc0de;
-const VERSION = 2;
+export const MAGIC = 0xbeefc0de;
+export const VERSION = 2;
 /**
  * Flags of an environment that lmdb may have written into the free list's record: integer keys (always), one file without
  * a directory, safe restore. With any other LMDB reads the file in another way, or not at all.
  */
 const INTEGER_KEYS = 0x08;
 const FLAGS = 0x4000 | 0x0800 | INTEGER_KEYS;
+/** What lmdb writes there in a file of ours. */
+export const EMPTY_TREE_FLAGS = FLAGS;
 
 /** Why a file is none that LMDB may be given. */
 export type FileFault =
