@@ -76,9 +76,6 @@ export class Environment {
       keyEncoding: 'binary' as const,
       overlappingSync: false,
       eventTurnBatching: false,
-      txnStartThreshold: 1,
-      // Never in the middle of a batch: see commit.
-      batchStartThreshold: Number.MAX_SAFE_INTEGER,
       safeRestore: true,
       pageSize: PAGE_BYTES,
       mapSize: mapBytes(statSync(path, { throwIfNoEntry: false })?.size ?? 0),
@@ -138,18 +135,18 @@ export class Environment {
   }
 
   /**
-   * Writes everything, at least one entry, as one transaction. Durable on return; resolves to how long the disk took, in ms.
+   * Writes everything as one transaction. Durable on return; resolves to how long the disk took, in ms.
    * @throws `commit_timeout` when the disk does not answer in time: the outcome is unknown;
    * `queue_read_only` when the write failed. After either the environment must not be written again.
    */
   async commit(entries: readonly Entry[]): Promise<number> {
     const began = performance.now();
-    // All but the last: bracketed, and taken by nobody before the transaction is started. lmdb starts it when the event loop comes
-    // round, behind whatever has arrived meanwhile; or at once with a further write, when more than `txnStartThreshold` wait.
     const written = this.#root.batch(() => {
-      for (const entry of entries.slice(0, -1)) this.#write(entry);
+      for (const { table, key, value } of entries) {
+        if (value === null) void this.#tables[table].remove(key);
+        else void this.#tables[table].put(key, value);
+      }
     });
-    this.#write(entries.at(-1) as Entry);
     try {
       await fromDisk(written);
     } catch (cause) {
@@ -163,11 +160,6 @@ export class Environment {
     // Reads from here on see what was just committed.
     this.#root.resetReadTxn();
     return performance.now() - began;
-  }
-
-  #write({ table, key, value }: Entry): void {
-    if (value === null) void this.#tables[table].remove(key);
-    else void this.#tables[table].put(key, value);
   }
 
   /** Ends the snapshot that the last reads used, so that it holds no pages. */
