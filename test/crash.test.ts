@@ -56,9 +56,9 @@ async function pushOverSocket(url: string, { next, answered }: Writer): Promise<
     answered(JSON.parse(String(data)).first, waiting.shift() as string);
     send();
   });
-  // A close follows.
+  // A close follows: `once` would reject.
   socket.on('error', () => undefined);
-  await once(socket, 'close');
+  await new Promise((resolve) => socket.on('close', resolve));
 }
 
 /** Pushes without pause, and kills the server in the middle of it when so many pushes were answered. */
