@@ -3,11 +3,12 @@
  * a full disk (its error path corrupts the heap).
  */
 import { statSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { messageOf, RoteraError } from '../errors.js';
 import { CHUNK_BYTES } from './block.js';
 import { fromDisk } from './deadline.js';
 import type { Environment } from './environment.js';
+import type { FilePlace } from './file-place.js';
 import { isOutOfHandles, outOfHandles } from './handles.js';
 import { PAGE_BYTES, pagesOf } from './room.js';
 
@@ -17,6 +18,11 @@ const SYNC_EACH_BYTES = 64 * MIB;
 /** Pages kept free beyond what a commit needs, and the share of it, since free pages can be scattered. */
 const SPARE_PAGES = 32;
 const SPARE_SHARE = 8;
+
+/** What one commit gives back can be used again by the second one after it. */
+const SETTLING_COMMITS = 2;
+/** Of so many commits it is known what they gave back; a reader that lies further behind is taken to hold everything. */
+const KNOWN_COMMITS = 1024;
 
 /** Writes zeros over `[from, to)`, so that the filesystem has really given the room; synced on return. @throws `commit_timeout` */
 export async function writeZeros(file: FileHandle, from: number, to: number): Promise<void> {
@@ -44,22 +50,24 @@ export function diskFull(cause: unknown, bytes: number): RoteraError {
 
 /** Accounts for the pages of one open rot file. */
 export class Allocation {
-  readonly #path: string;
+  readonly #place: FilePlace;
   readonly #environment: Environment;
   readonly #limitPages: number;
   /** At least the last page ever written: grows by what commits may have written until it is measured again. */
   #lastPage: number;
   #usedPages: number;
-  /** At least the pages that the last commit and the one before gave back: not usable yet. */
-  #freed: readonly [last: number, before: number] = [0, 0];
+  /** At least the pages that each of the last commits gave back, the newest last. */
+  readonly #freed: number[] = [0, 0];
+  /** How many commits the slowest reader of the file lies behind. */
+  #lag = 0;
   /** Size of the file: all of it is really there. */
   #bytes: number;
 
-  constructor(path: string, environment: Environment, limit: number) {
-    this.#path = path;
+  constructor(place: FilePlace, environment: Environment, limit: number) {
+    this.#place = place;
     this.#environment = environment;
     this.#limitPages = Math.floor(limit / PAGE_BYTES);
-    this.#bytes = statSync(path).size;
+    this.#bytes = statSync(place.path).size;
     const { lastPage, usedPages } = environment.measure();
     this.#lastPage = lastPage;
     this.#usedPages = usedPages;
@@ -70,24 +78,33 @@ export class Allocation {
     return this.#bytes;
   }
 
-  /** Pages that commits have freed and that are usable after further commits. */
+  /** Pages that commits have freed and that are usable after further commits, once no reader sees them any more. */
   get unsettled(): number {
-    return this.#freed[0] + this.#freed[1];
+    const commits = SETTLING_COMMITS + this.#lag;
+    if (commits > this.#freed.length) return Number.POSITIVE_INFINITY;
+    return this.#freed.slice(-commits).reduce((sum, pages) => sum + pages, 0);
+  }
+
+  /** Whether a reader of the file saw an old snapshot when the room was last found to be short. */
+  get isHeld(): boolean {
+    return this.#lag > 0;
   }
 
   /** How many pages are missing for a commit that may write `pages`; 0 when there is room. */
   shortfall(pages: number): number {
     if (this.#lastPage + 1 + pages <= this.#limitPages) return 0;
-    this.#measure();
+    const newest = this.#measure();
     const fromFree = pages - Math.max(0, this.#limitPages - (this.#lastPage + 1));
     if (fromFree <= 0) return 0;
+    this.#lag = this.#environment.readersLag(newest);
     const free = this.#lastPage + 1 - this.#usedPages - this.unsettled;
     return Math.max(0, fromFree + SPARE_PAGES + Math.ceil(fromFree / SPARE_SHARE) - free);
   }
 
   /**
    * Makes sure that the room for a commit of `pages` is really there.
-   * @throws `disk_full`, `overloaded` (no file handle is free): nothing has changed; `queue_read_only`, `commit_timeout` when the disk fails
+   * @throws `disk_full`, `overloaded` (no file handle is free): nothing has changed; `queue_not_found` when the file was removed
+   * or replaced; `queue_read_only`, `commit_timeout` when the disk fails
    */
   async allocate(pages: number): Promise<void> {
     if ((this.#lastPage + 1 + pages) * PAGE_BYTES <= this.#bytes) return;
@@ -110,7 +127,7 @@ export class Allocation {
   }
 
   async #growTo(size: number): Promise<void> {
-    const file = await open(this.#path, 'r+');
+    const file = await this.#place.open();
     try {
       await writeZeros(file, this.#bytes, size);
       this.#bytes = size;
@@ -133,12 +150,15 @@ export class Allocation {
       this.#measure();
       freed = Math.min(freed, Math.max(0, before + pages - this.#usedPages));
     }
-    this.#freed = [freed, this.#freed[0]];
+    this.#freed.push(freed);
+    if (this.#freed.length > 2 * KNOWN_COMMITS) this.#freed.splice(0, KNOWN_COMMITS);
   }
 
-  #measure(): void {
-    const { lastPage, usedPages } = this.#environment.measure();
+  /** @returns the newest snapshot */
+  #measure(): number {
+    const { lastPage, newest, usedPages } = this.#environment.measure();
     this.#lastPage = lastPage;
     this.#usedPages = usedPages;
+    return newest;
   }
 }

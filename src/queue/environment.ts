@@ -11,7 +11,7 @@
  */
 import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { type Database, open, type RootDatabase } from 'lmdb';
+import { type Database, open, type RootDatabase, type Transaction } from 'lmdb';
 import { messageOf, RoteraError } from '../errors.js';
 import { fromDisk } from './deadline.js';
 import { checkHandles } from './handles.js';
@@ -47,15 +47,34 @@ export interface EnvironmentOptions {
  */
 export const mapBytes = (bytes: number): number => Math.ceil(Math.max(bytes * 1.25, 1024 ** 3) / 65_536) * 65_536;
 
+/** What lmdb's typings leave out: that a value can be read under a snapshot. */
+interface Values extends Database<Buffer, Buffer> {
+  getBinary(key: Buffer, snapshot?: Snapshot): Buffer | undefined;
+  getBinaryFast(key: Buffer, snapshot?: Snapshot): Buffer | undefined;
+}
+
+interface Snapshot {
+  readonly transaction: Transaction;
+}
+
+/** The transactions that readers see, out of LMDB's table of them: process, thread, transaction or `-`. */
+const snapshotsOf = (readers: string): number[] =>
+  [...readers.matchAll(/^ *\d+ [0-9a-f]+ (\d+)$/gm)].map(([, transaction]) => Number(transaction));
+
+const ignore = (): void => undefined;
+
 /** An open environment. */
 export class Environment {
   readonly #root: RootDatabase<Buffer, Buffer>;
-  readonly #tables: Readonly<Record<Table, Database<Buffer, Buffer>>>;
+  readonly #tables: Readonly<Record<Table, Values>>;
+  /** While a commit is under way: what reads see, so that they never run ahead of its answer. */
+  #snapshot: Snapshot | undefined;
+  /** Resolves when no commit is under way. */
+  #settled: Promise<void> | undefined;
 
   private constructor(root: RootDatabase<Buffer, Buffer>) {
     this.#root = root;
-    const table = (name: Table): Database<Buffer, Buffer> =>
-      root.openDB({ name, encoding: 'binary', keyEncoding: 'binary' });
+    const table = (name: Table): Values => root.openDB({ name, encoding: 'binary', keyEncoding: 'binary' });
     this.#tables = {
       blocks: table('blocks'),
       meta: table('meta'),
@@ -95,58 +114,68 @@ export class Environment {
 
   /** The value under a key, as a buffer of its own. */
   get(table: Table, key: Buffer): Buffer | undefined {
-    return this.#tables[table].getBinary(key);
+    return this.#tables[table].getBinary(key, this.#snapshot);
   }
 
   /** The value under a key, as a view that is valid until the next read. */
   borrow(table: Table, key: Buffer): Buffer | undefined {
-    const lent = this.#tables[table].getBinaryFast(key);
+    const lent = this.#tables[table].getBinaryFast(key, this.#snapshot);
     // lmdb lends one large buffer and sets only its length: a view is the way to see no more than the value.
     return lent === undefined ? undefined : lent.subarray(0, lent.length);
   }
 
   /** Keys in order, collected: no snapshot stays open behind them. */
   keys(table: Table, range: KeyRange): Buffer[] {
-    return [...this.#tables[table].getKeys(range)];
+    return [...this.#tables[table].getKeys({ ...range, ...this.#snapshot })];
   }
 
   /** Entries in order, collected. */
   entries(table: Table): Array<{ key: Buffer; value: Buffer }> {
-    return [...this.#tables[table].getRange({})].map(({ key, value }) => ({ key, value }));
+    return [...this.#tables[table].getRange({ ...this.#snapshot })].map(({ key, value }) => ({ key, value }));
   }
 
+  /** Not while a commit is under way. */
   count(table: Table): number {
     return (this.#tables[table].getStats() as { entryCount: number }).entryCount;
   }
 
-  /** The last page ever written, and how many pages the newest snapshot uses. */
-  measure(): { lastPage: number; usedPages: number } {
+  /** The last page ever written, the newest snapshot and how many pages it uses. Not while a commit is under way. */
+  measure(): { lastPage: number; newest: number; usedPages: number } {
     interface Tree {
       treeBranchPageCount: number;
       treeLeafPageCount: number;
       overflowPages: number;
     }
     const pages = (tree: Tree): number => tree.treeBranchPageCount + tree.treeLeafPageCount + tree.overflowPages;
-    const root = this.#root.getStats() as unknown as { root: Tree; free: Tree; lastPageNumber: number };
+    const root = this.#root.getStats() as unknown as {
+      root: Tree;
+      free: Tree;
+      lastPageNumber: number;
+      lastTxnId: number;
+    };
     const META_PAGES = 2;
     let usedPages = META_PAGES + pages(root.root) + pages(root.free);
     for (const table of TABLES) usedPages += pages(this.#tables[table].getStats() as unknown as Tree);
-    return { lastPage: root.lastPageNumber, usedPages };
+    return { lastPage: root.lastPageNumber, newest: root.lastTxnId, usedPages };
   }
 
   /**
    * Writes everything as one transaction. Durable on return; resolves to how long the disk took, in ms.
-   * @throws `commit_timeout` when the disk does not answer in time: the outcome is unknown;
-   * `queue_read_only` when the write failed. After either the environment must not be written again.
+   * Until then, reads see what was before it.
+   * @throws `overloaded` when too many programs read the file: nothing has changed. `commit_timeout` when the disk does not answer
+   * in time: the outcome is unknown; `queue_read_only` when the write failed. After either of these it must not be written again.
    */
-  async commit(entries: readonly Entry[]): Promise<number> {
+  commit(entries: readonly Entry[]): Promise<number> {
+    const committed = this.#commit(entries);
+    this.#settled = committed.then(ignore, ignore);
+    return committed;
+  }
+
+  async #commit(entries: readonly Entry[]): Promise<number> {
     const began = performance.now();
-    const written = this.#root.batch(() => {
-      for (const { table, key, value } of entries) {
-        if (value === null) void this.#tables[table].remove(key);
-        else void this.#tables[table].put(key, value);
-      }
-    });
+    const transaction = this.#newestSnapshot();
+    this.#snapshot = { transaction };
+    const written = this.#write(entries);
     try {
       await fromDisk(written);
     } catch (cause) {
@@ -156,10 +185,31 @@ export class Environment {
       if (cause instanceof RoteraError) throw cause;
       const text = `A write to the rot file failed (${messageOf(cause)}).`;
       throw new RoteraError('queue_read_only', text, {}, { cause });
+    } finally {
+      this.#snapshot = undefined;
+      // Reads from here on see what was just committed.
+      this.#root.resetReadTxn();
+      transaction.done();
     }
-    // Reads from here on see what was just committed.
-    this.#root.resetReadTxn();
     return performance.now() - began;
+  }
+
+  #newestSnapshot(): Transaction {
+    try {
+      return this.#root.useReadTransaction();
+    } catch (cause) {
+      // LMDB has a fixed number of places for readers.
+      throw new RoteraError('overloaded', `Too many programs read this rot file (${messageOf(cause)}).`, {}, { cause });
+    }
+  }
+
+  #write(entries: readonly Entry[]): Promise<boolean> {
+    return this.#root.batch(() => {
+      for (const { table, key, value } of entries) {
+        if (value === null) void this.#tables[table].remove(key);
+        else void this.#tables[table].put(key, value);
+      }
+    });
   }
 
   /** Ends the snapshot that the last reads used, so that it holds no pages. */
@@ -172,13 +222,21 @@ export class Environment {
     await this.#root.backup(path, true);
   }
 
-  /** Frees the slots of readers that died. */
-  checkReaders(): void {
+  /**
+   * How many commits the oldest snapshot that any process reads lies behind the newest one: what these gave back cannot be used
+   * again yet. A process that died holds none.
+   * @param newest as measured
+   */
+  readersLag(newest: number): number {
+    const lag = (): number => newest - Math.min(newest, ...snapshotsOf(this.#root.readerList()));
+    if (lag() === 0) return 0;
     this.#root.readerCheck();
+    return lag();
   }
 
   /** Waits for the commit in flight, if any. */
   async close(): Promise<void> {
+    await this.#settled;
     await this.#root.close();
   }
 }

@@ -2,9 +2,12 @@
  * The file behind a path, while this process has it open.
  */
 import { statSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { RoteraError } from '../errors.js';
 
 const identityOf = ({ dev, ino }: { dev: number; ino: number }): string => `${dev}:${ino}`;
+
+const gone = (): RoteraError => new RoteraError('queue_not_found', 'The rot file was removed or replaced.');
 
 /** Files this process has open, by what they are and not by their names. */
 const taken = new Set<string>();
@@ -34,6 +37,25 @@ export class FilePlace {
   get isSame(): boolean {
     const stat = statSync(this.path, { throwIfNoEntry: false });
     return stat !== undefined && identityOf(stat) === this.identity;
+  }
+
+  /** @throws `queue_not_found` when it does not */
+  check(): void {
+    if (!this.isSame) throw gone();
+  }
+
+  /**
+   * Opens the file for writing: never another that has taken its place.
+   * @throws `queue_not_found` when it is gone or another stands there, else what the system throws
+   */
+  async open(): Promise<FileHandle> {
+    const file = await open(this.path, 'r+').catch((error: unknown) => {
+      this.check();
+      throw error;
+    });
+    if (identityOf(await file.stat()) === this.identity) return file;
+    await file.close();
+    throw gone();
   }
 
   release(): void {

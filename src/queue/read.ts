@@ -97,10 +97,11 @@ function collect(file: RotFile, start: number, end: number, limit: number, maxBy
   while (id < end && id - first < limit && (id === first || bytes < maxBytes)) {
     const slice = file.messages.block(id)?.slice(id, Math.min(limit - (id - first), end - id), maxBytes - bytes);
     if (slice === undefined) {
-      // Damaged, or rotated out by a commit that memory has not taken over yet.
       if (id > first) break;
-      if (id >= durableOldest(file)) damaged = true;
-      id = Math.min(file.messages.nextBlock(id), end);
+      // Damaged, unless a server that this file is read beside has rotated it out.
+      const oldest = durableOldest(file);
+      if (id >= oldest) damaged = true;
+      id = Math.min(id < oldest ? oldest : file.messages.nextBlock(id), end);
       first = id;
       continue;
     }
@@ -113,5 +114,5 @@ function collect(file: RotFile, start: number, end: number, limit: number, maxBy
   return { first, next: id, damaged, slices };
 }
 
-/** The oldest id on disk, which a commit may have moved on before memory takes it over. */
+/** The oldest id on disk, which another process may have moved on. */
 const durableOldest = ({ environment }: RotFile): number => readMeta<FileState>(environment, STATE_KEY).oldest;

@@ -14,6 +14,7 @@
  * page names a whole snapshot, and it was named before anyone was told of the push.
  */
 import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Batch } from '../batch.js';
 import { isRoteraError, messageOf, RoteraError } from '../errors.js';
 import { Allocation } from './allocation.js';
@@ -41,8 +42,9 @@ import { commitPages } from './room.js';
 import { StoredMessages } from './stored-messages.js';
 import { ValueHeaders } from './value-headers.js';
 
-/** Each step either settles what was freed or rotates more out; a reader that holds old pages makes them all vain. */
+/** Each step settles what was freed, rotates more out, or waits for a reader that sees old pages: at first so long. */
 const MOST_ROOM_STEPS = 12;
+const HELD_MS = 10;
 /** When room runs short, at least this share of the file is made free at once, so that it does not run short each time. */
 const ROOM_SHARE = 64;
 
@@ -92,7 +94,7 @@ export class RotFile {
   ) {
     this.#place = place;
     this.#config = readConfig(environment);
-    this.#allocation = new Allocation(place.path, environment, this.#config.limit);
+    this.#allocation = new Allocation(place, environment, this.#config.limit);
     this.#store = new BlockStore(environment, options.blocks);
     this.#messages = new StoredMessages(this.#store, readMeta<FileState>(environment, STATE_KEY));
     if (options.readOnly === undefined) this.#headers = new ValueHeaders(place.path, this.state.next);
@@ -172,7 +174,8 @@ export class RotFile {
       const plan = this.#plan(change, now);
       const missing = this.#allocation.shortfall(plan.pages);
       if (missing === 0) return diskMs + (await this.#apply(plan));
-      diskMs += await this.#makeRoom(missing);
+      if (this.#allocation.isHeld) await sleep((step + 1) * HELD_MS);
+      else diskMs += await this.#makeRoom(missing);
     }
     throw new RoteraError(
       'overloaded',
@@ -283,7 +286,7 @@ export class RotFile {
         ...removals,
         { table: 'meta', key: STATE_KEY, value: encodeJson(state) },
       ]);
-      if (!this.isInPlace()) throw new RoteraError('queue_not_found', 'The rot file was removed or replaced.');
+      this.#place.check();
     } catch (error) {
       // Nothing was written.
       if (isRoteraError(error, 'disk_full') || isRoteraError(error, 'overloaded')) throw error;

@@ -36,7 +36,7 @@ export class StoredMessages {
 
   /**
    * The block that should hold message `id`, which must lie in `[oldest, next)`. When `id` is not below the `next` of the
-   * answer, or there is none, the message is damaged, or rotation has just overtaken it.
+   * answer, or there is none, the message is damaged.
    */
   block(id: number): Block | undefined {
     if (this.#tail !== undefined && id >= this.#tail.first) return this.#tail;

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { open, type RootDatabase } from 'lmdb';
 import t from 'tap';
 import { type Entry, Environment } from '../../src/queue/environment.js';
@@ -32,4 +33,34 @@ t.test('a commit is one transaction, however much it holds', async (t) => {
     t.equal(transactions(reader), before + 2, `${values.length} removals`);
     t.equal(environment.count('blocks'), 0);
   }
+});
+
+t.test('reads see no commit before it is answered', async (t) => {
+  const environment = Environment.open(join(t.testdir(), 'q.rot'));
+  t.teardown(() => environment.close());
+  const count = async (from: number, to: number): Promise<number> => {
+    let early = 0;
+    let answered = false;
+    const value = Buffer.alloc(1000, to);
+    const commit = environment
+      .commit([
+        { table: 'blocks', key: key(from), value: null },
+        { table: 'blocks', key: key(to), value },
+      ])
+      .finally(() => {
+        answered = true;
+      });
+    for (; !answered; await nextTurn()) {
+      const keys = environment.keys('blocks', {}).map((one) => one.readUInt16BE());
+      const seen = environment.get('blocks', key(from)) !== undefined && environment.entries('blocks').length === 1;
+      if (!seen || keys[0] !== from || environment.borrow('blocks', key(to)) !== undefined) early++;
+    }
+    await commit;
+    t.ok(environment.get('blocks', key(to))?.equals(value));
+    return early;
+  };
+  await environment.commit([{ table: 'blocks', key: key(0), value: Buffer.alloc(10) }]);
+  let early = 0;
+  for (let i = 0; i < 300; i++) early += await count(i, i + 1);
+  t.equal(early, 0);
 });
