@@ -95,6 +95,9 @@ export class Environment {
       keyEncoding: 'binary' as const,
       overlappingSync: false,
       eventTurnBatching: false,
+      txnStartThreshold: 1,
+      // Never in the middle of a batch: see #write.
+      batchStartThreshold: Number.MAX_SAFE_INTEGER,
       safeRestore: true,
       pageSize: PAGE_BYTES,
       mapSize: mapBytes(statSync(path, { throwIfNoEntry: false })?.size ?? 0),
@@ -160,7 +163,7 @@ export class Environment {
   }
 
   /**
-   * Writes everything as one transaction. Durable on return; resolves to how long the disk took, in ms.
+   * Writes everything, at least one entry, as one transaction. Durable on return; resolves to how long the disk took, in ms.
    * Until then, reads see what was before it.
    * @throws `overloaded` when too many programs read the file: nothing has changed. `commit_timeout` when the disk does not answer
    * in time: the outcome is unknown; `queue_read_only` when the write failed. After either of these it must not be written again.
@@ -204,12 +207,18 @@ export class Environment {
   }
 
   #write(entries: readonly Entry[]): Promise<boolean> {
-    return this.#root.batch(() => {
-      for (const { table, key, value } of entries) {
-        if (value === null) void this.#tables[table].remove(key);
-        else void this.#tables[table].put(key, value);
-      }
+    // All but the last: bracketed, and taken by nobody before the transaction is started. lmdb starts it when the event loop comes
+    // round, behind whatever has arrived meanwhile; or at once with a further write, when more than `txnStartThreshold` wait.
+    const written = this.#root.batch(() => {
+      for (const entry of entries.slice(0, -1)) this.#writeOne(entry);
     });
+    this.#writeOne(entries.at(-1) as Entry);
+    return written;
+  }
+
+  #writeOne({ table, key, value }: Entry): void {
+    if (value === null) void this.#tables[table].remove(key);
+    else void this.#tables[table].put(key, value);
   }
 
   /** Ends the snapshot that the last reads used, so that it holds no pages. */
