@@ -9,14 +9,22 @@ import type { ServerLimits } from './limits.js';
 import type { Metrics } from './metrics.js';
 
 /** Encoded pieces kept: those that tails of one queue share when they follow live, or come back together after a restart. */
-const KEPT_BYTES = 32 * 1024 * 1024;
+const KEPT_BYTES = 16 * 1024 * 1024;
 /** What a piece costs beyond its bytes. */
-const PIECE_OVERHEAD_BYTES = 256;
+const PIECE_OVERHEAD_BYTES = 512;
 
 /** A tail whose client has not taken a piece for so long is slow. */
 const SLOW_MS = 1000;
 
 const sizeOf = ({ length }: Buffer): number => length + PIECE_OVERHEAD_BYTES;
+
+/** In memory of its own: a small buffer is a part of a larger one, which it would keep. */
+function ofItsOwn(piece: Buffer): Buffer {
+  if (piece.buffer.byteLength === piece.length) return piece;
+  const own = Buffer.allocUnsafeSlow(piece.length);
+  piece.copy(own);
+  return own;
+}
 
 /** One open tail, as far as others want to know of it. */
 export class OpenTail {
@@ -109,7 +117,7 @@ export class Tails {
     const known = this.#pieces.get(key);
     if (known !== undefined) return known;
     const piece = encode(result);
-    this.#pieces.set(key, piece);
+    if (this.count(queue) > 1) this.#pieces.set(key, ofItsOwn(piece));
     return piece;
   }
 
