@@ -88,7 +88,7 @@ async function main(): Promise<void> {
   if (unknown !== undefined)
     throw new Error(`No case ${unknown}: ${Object.keys({ ...COMPARED, ...ONCE }).join(', ')}.`);
   const machine = describeMachine(dir);
-  const pace = quick ? { rounds: 3, ms: 1000 } : { rounds: 5, ms: 2000 };
+  const pace = quick ? { rounds: 3, ms: 1000 } : { rounds: 5, ms: 1500 };
   const stage = await openStage({ parent: dir, pace, quick, ...(profile === undefined ? {} : { profile }) });
   for (const text of stage.absent) process.stderr.write(`${text}\n`);
   const stop = (): void => void stage.close().finally(() => process.exit(130));
