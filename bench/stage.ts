@@ -2,7 +2,7 @@
  * The servers that a run compares, all with their files below one new directory on one disk.
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type Child, versionOf } from './child.js';
 import { NATS_PROGRAM, type NatsServer, startNats } from './contenders/nats.js';
 import { type RedisServer, redisProgram, startRedis } from './contenders/redis.js';
@@ -38,7 +38,7 @@ export interface StageOptions {
 }
 
 export async function openStage({ parent, pace, quick, profile }: StageOptions): Promise<Stage> {
-  const directory = mkdtempSync(join(parent, 'rotera-bench-'));
+  const directory = mkdtempSync(join(resolve(parent), 'rotera-bench-'));
   const newDirectory = (name: string): string => {
     mkdirSync(join(directory, name));
     return join(directory, name);
