@@ -46,7 +46,12 @@ const ONCE: Readonly<Record<string, Case>> = {
   size: sizeCurve,
 };
 
-async function run(stage: Stage, only: ReadonlySet<string>): Promise<CaseResult[]> {
+/** @param keep called after each case, with all so far: what took so long is not lost to the last of them */
+async function run(
+  stage: Stage,
+  only: ReadonlySet<string>,
+  keep: (cases: readonly CaseResult[]) => void,
+): Promise<CaseResult[]> {
   const hundred = fixed(100);
   const more = stage.quick ? [] : [fixed(1024), logLines()];
   const results: CaseResult[] = [];
@@ -57,6 +62,7 @@ async function run(stage: Stage, only: ReadonlySet<string>): Promise<CaseResult[
       if (payload === undefined) continue;
       process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${name}, ${payload.name}\n`);
       results.push(...[await measured(stage, payload)].flat());
+      keep(results);
     }
   }
   return results;
@@ -87,8 +93,9 @@ async function main(): Promise<void> {
   const unknown = only.find((name) => !(name in COMPARED) && !(name in ONCE));
   if (unknown !== undefined)
     throw new Error(`No case ${unknown}: ${Object.keys({ ...COMPARED, ...ONCE }).join(', ')}.`);
+  const at = new Date().toISOString();
   const machine = describeMachine(dir);
-  const pace = quick ? { rounds: 3, ms: 1000 } : { rounds: 5, ms: 1500 };
+  const pace = quick ? { rounds: 3, ms: 1000 } : { rounds: 5, ms: 1000 };
   const stage = await openStage({ parent: dir, pace, quick, ...(profile === undefined ? {} : { profile }) });
   for (const text of stage.absent) process.stderr.write(`${text}\n`);
   const stop = (): void => void stage.close().finally(() => process.exit(130));
@@ -99,11 +106,10 @@ async function main(): Promise<void> {
     stop();
   });
   try {
-    const cases = await run(stage, new Set(only));
     const command = ['npm run bench --', ...process.argv.slice(2)].join(' ');
-    const done = { at: new Date().toISOString(), command, machine, absent: stage.absent, cases };
-    write(done, out);
-    process.stdout.write(`${renderMarkdown(done, out)}\n`);
+    const runOf = (cases: readonly CaseResult[]): Run => ({ at, command, machine, absent: stage.absent, cases });
+    const cases = await run(stage, new Set(only), (some) => write(runOf(some), out));
+    process.stdout.write(`${renderMarkdown(runOf(cases), out)}\n`);
   } finally {
     await stage.close();
   }

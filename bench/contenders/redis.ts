@@ -110,8 +110,20 @@ export function rangeContender(server: RedisServer, count: number, limit: number
   return throughput({ ...server, connect }, 1, limit);
 }
 
+/** Sends one command and waits for its answer. */
+async function ask({ child }: RedisServer, command: Buffer): Promise<void> {
+  const connection = await respConnection(child.port, new Script([command]));
+  await new Promise<void>((resolve) => {
+    connection.onAnswers = () => resolve();
+    connection.send(1);
+  });
+  connection.close();
+}
+
 /** Fills the stream of {@link rangeContender}. */
 export async function fillRanges(server: RedisServer, { messages }: Payload, count: number): Promise<void> {
+  // It may have that of another payload.
+  await ask(server, respCommand('DEL', 'ranges'));
   const commands = Array.from({ length: count }, (_, i) =>
     respCommand('XADD', 'ranges', `${i + 1}-1`, 'm', messages[i % messages.length] as Buffer),
   );

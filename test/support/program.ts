@@ -17,6 +17,10 @@ export interface RunOptions {
   readonly program?: string;
   /** No file it writes may grow beyond this, so that a test of a full disk can never fill one. */
   readonly maxFileKib?: number;
+  /** So many file handles it may have. */
+  readonly maxHandles?: number;
+  /** What it says goes there instead of to the test. */
+  readonly outputTo?: string;
 }
 
 export interface Ran {
@@ -32,12 +36,15 @@ function environment(extra: RunOptions['env'] = {}): NodeJS.ProcessEnv {
 }
 
 export function start(words: readonly string[], options: RunOptions = {}): ChildProcess {
-  const { cwd, env, program = ROTERA, maxFileKib } = options;
+  const { cwd, env, program = ROTERA, maxFileKib, maxHandles, outputTo } = options;
   const command = [process.execPath, program, ...words];
+  const shell: string[] = [];
   // A shell counts in blocks of 512 bytes. What tap puts into NODE_OPTIONS would end the program at a file that is too large,
   // where Node alone goes on with an error.
-  const limit = `ulimit -f ${(maxFileKib ?? 0) * 2} && unset NODE_OPTIONS && exec "$@"`;
-  if (maxFileKib !== undefined) command.unshift('sh', '-c', limit, 'sh');
+  if (maxFileKib !== undefined) shell.push(`ulimit -f ${maxFileKib * 2}`, 'unset NODE_OPTIONS');
+  if (maxHandles !== undefined) shell.push(`ulimit -n ${maxHandles}`);
+  if (outputTo !== undefined) shell.push(`exec > ${outputTo} 2>&1`);
+  if (shell.length > 0) command.unshift('sh', '-c', [...shell, 'exec "$@"'].join(' && '), 'sh');
   const [file, ...args] = command as [string, ...string[]];
   return spawn(file, args, { cwd, env: environment(env), stdio: 'pipe' });
 }
