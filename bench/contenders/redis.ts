@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Child, freePort, versionOf } from '../child.js';
-import { respCommand, respConnection } from '../clients/resp.js';
+import { respCall, respCommand, respConnection } from '../clients/resp.js';
 import { type Contender, type Figure, median } from '../measure.js';
 import type { Payload } from '../payloads.js';
 import { Script } from '../script.js';
@@ -110,20 +110,10 @@ export function rangeContender(server: RedisServer, count: number, limit: number
   return throughput({ ...server, connect }, 1, limit);
 }
 
-/** Sends one command and waits for its answer. */
-async function ask({ child }: RedisServer, command: Buffer): Promise<void> {
-  const connection = await respConnection(child.port, new Script([command]));
-  await new Promise<void>((resolve) => {
-    connection.onAnswers = () => resolve();
-    connection.send(1);
-  });
-  connection.close();
-}
-
 /** Fills the stream of {@link rangeContender}. */
 export async function fillRanges(server: RedisServer, { messages }: Payload, count: number): Promise<void> {
   // It may have that of another payload.
-  await ask(server, respCommand('DEL', 'ranges'));
+  await respCall(server.child.port, 'DEL', 'ranges');
   const commands = Array.from({ length: count }, (_, i) =>
     respCommand('XADD', 'ranges', `${i + 1}-1`, 'm', messages[i % messages.length] as Buffer),
   );

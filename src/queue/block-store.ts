@@ -14,7 +14,7 @@ const KEY_BYTES = 10;
 const LAST_CHUNK = 0xffff;
 
 /** Bytes of blocks kept in memory for readers, for all queues of a process together. */
-const CACHE_BYTES = 16 * 1024 * 1024;
+const CACHE_BYTES = 32 * 1024 * 1024;
 
 /** Blocks read or written lately, of all queues of a process: bounded by the bytes they hold. */
 export type BlockCache = LRUCache<string, Block>;

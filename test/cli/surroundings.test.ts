@@ -1,0 +1,101 @@
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { statSync, truncateSync } from 'node:fs';
+import { connect as connectSocket, createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { connect, type RoteraClient } from '../../src/client/node.js';
+import { ROTERA, type RunOptions, serve, start } from '../support/program.js';
+
+const linuxOnly = { skip: process.platform !== 'linux' };
+
+function clientOf(t: Test, url: string): RoteraClient {
+  const client = connect({ url, retryMs: 20_000 });
+  t.teardown(() => client.close());
+  return client;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('There is no port.');
+  return address.port;
+}
+
+t.test('a log that cannot be written, since its disk is full, holds nobody up', linuxOnly, async (t) => {
+  const port = await freePort();
+  const options: RunOptions = { cwd: t.testdir(), outputTo: '/dev/full', env: { ROTERA_LOG_LEVEL: 'debug' } };
+  const child = start(['serve', '--port', String(port)], options);
+  t.teardown(() => child.kill('SIGKILL'));
+  const ended = once(child, 'exit');
+  const client = clientOf(t, `http://127.0.0.1:${port}`);
+  await client.create('q', { reserve: false });
+  for (let i = 0; i < 100; i++) await client.push('q', String(i));
+  t.equal((await client.read('q', { from: 0, limit: 1000 })).messages.length, 100);
+  child.kill('SIGTERM');
+  t.strictSame(await ended, [0, null], 'and it ends as it should');
+});
+
+t.test('with few file handles it refuses, and goes on when there are some again', linuxOnly, async (t) => {
+  const server = await serve(t, [], { cwd: t.testdir(), maxHandles: 64 });
+  const client = clientOf(t, server.url);
+  await client.create('q', { reserve: false });
+  const { hostname, port } = new URL(server.url);
+  const sockets: Socket[] = [];
+  for (let i = 0; i < 100; i++) {
+    const socket = connectSocket(Number(port), hostname).on('error', () => undefined);
+    sockets.push(socket);
+    await once(socket, 'connect');
+  }
+  t.teardown(() => sockets.forEach((socket) => socket.destroy()));
+  // The connection that it has already is served; no file can be opened, so none is made.
+  await client.push('q', 'with none left');
+  await t.rejects(client.create('another', { reserve: false }, { retryMs: 0 }), { code: 'overloaded' });
+  for (const socket of sockets) socket.destroy();
+  await client.create('another', { reserve: false });
+  await client.push('another', 'with some again');
+  t.equal((await client.read('q', { from: 0 })).messages[0]?.text, 'with none left');
+  t.equal(await server.stop(), 0);
+});
+
+t.test('a directory that is mounted read-only cannot be served, but its files can be read', linuxOnly, async (t) => {
+  const cwd = t.testdir({ mounted: {} });
+  const server = await serve(t, ['--dir', 'rots'], { cwd });
+  const client = clientOf(t, server.url);
+  await client.create('q', { reserve: false, maxBytes: 100_000 });
+  await client.push('q', ['one', 'two']);
+  t.equal(await server.stop(), 0);
+  const script = `
+    mount -t tmpfs none mounted && cp rots/q.rot mounted && mount -o remount,ro mounted || exit 77
+    "$@" read -s mounted/q.rot && "$@" stat -s mounted/q.rot > /dev/null && "$@" check mounted/q.rot > /dev/null || exit
+    "$@" serve --dir mounted --port 0 || echo "ended with $?"`;
+  const words = ['-m', 'sh', '-c', script, 'sh', process.execPath, ROTERA];
+  const { status, stdout, stderr } = spawnSync('unshare', words, { cwd, encoding: 'utf8', timeout: 60_000 });
+  if (status === 77 || status === null || /Operation not permitted/.test(stderr)) return t.comment('only root may mount');
+  t.equal(status, 0, stderr);
+  t.equal(stdout, 'one\ntwo\nended with 78\n');
+  t.match(stderr, /^rotera: .*(cannot be written|read-only)/);
+});
+
+t.test('a file that is cut short while it is served costs at most a restart, and no other queue', linuxOnly, async (t) => {
+  const cwd = t.testdir();
+  const first = await serve(t, ['--dir', 'rots'], { cwd });
+  const before = clientOf(t, first.url);
+  for (const name of ['cut', 'sound']) {
+    await before.create(name, { reserve: false });
+    for (let i = 0; i < 20; i++) await before.push(name, 'x'.repeat(50_000));
+  }
+  const path = join(cwd, 'rots', 'cut.rot');
+  truncateSync(path, Math.floor(statSync(path).size / 8192) * 4096);
+  // The pages behind the end are gone: the system ends whoever looks at one (SIGBUS).
+  await before.read('cut', { from: 0, limit: 100, retryMs: 0 }).catch(() => undefined);
+  await first.stop('SIGKILL');
+  const second = await serve(t, ['--dir', 'rots'], { cwd });
+  const after = clientOf(t, second.url);
+  await t.rejects(after.read('cut', { from: 0 }), { code: 'queue_unreadable' });
+  t.equal((await after.read('sound', { from: 0, limit: 100 })).messages.length, 20);
+  await after.push('sound', 'goes on');
+});
