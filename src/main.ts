@@ -9,6 +9,7 @@ import { type Config, optionNames } from './config/config.js';
 import { compareQueues, ensureQueues } from './config/declared-queues.js';
 import type { Environment } from './config/read-config.js';
 import { isRoteraError, type RoteraError } from './errors.js';
+import { steady } from './output.js';
 import { Queues, type QueuesOptions } from './queue/queues.js';
 import { Access } from './server/access.js';
 import { type App, buildApp } from './server/app.js';
@@ -84,7 +85,7 @@ export async function serve(load: () => Config, context: ServeContext): Promise<
     await queues.rescan();
     await ensureQueues(queues, config.queues);
     ready = true;
-    greet(stdout, address, queues);
+    greet(steady(stdout), address, queues);
     // What was there at the start has just been told.
     onChange = logChanges(app);
     app.log.info({ address, version, queues: queues.all.length }, 'the server is ready');
@@ -109,12 +110,19 @@ export async function checkConfig(config: Config): Promise<void> {
 /** Where log lines go: as JSON, or readable for a person at a terminal. */
 function logStream({ stderr, env }: ServeContext): NodeJS.WritableStream {
   const isTerminal = 'isTTY' in stderr && stderr.isTTY === true;
-  return isTerminal ? readable(stderr, !env['NO_COLOR']) : stderr;
+  return isTerminal ? readable(stderr, !env['NO_COLOR']) : steady(stderr, lostLines);
 }
+
+const lostLines = (lost: number): string =>
+  `${JSON.stringify({ level: 40, time: Date.now(), msg: 'log lines could not be written', lost })}\n`;
 
 /** Logs what becomes of the files in the directory. */
 function logChanges({ log }: App): QueuesOptions['onChange'] {
   return (change) => {
+    if (change.type === 'directory unreadable') {
+      log.error({ reason: change.reason }, 'the directory cannot be looked at: queues are served as they were');
+      return;
+    }
     const { queue } = change;
     if (change.type === 'opened') log.info({ queue }, 'a queue was opened');
     if (change.type === 'gone') log.info({ queue, end: change.end }, 'a queue is not there any more');

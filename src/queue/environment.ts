@@ -63,6 +63,16 @@ const snapshotsOf = (readers: string): number[] =>
 
 const ignore = (): void => undefined;
 
+function makeLockFile(path: string, readOnly: boolean): void {
+  if (existsSync(path)) return;
+  try {
+    writeFileSync(path, Buffer.alloc(LOCK_FILE_BYTES), { mode: 0o640 });
+  } catch (error) {
+    // LMDB does without one there: nobody else can write either.
+    if (!readOnly || (error as NodeJS.ErrnoException).code !== 'EROFS') throw error;
+  }
+}
+
 /** An open environment. */
 export class Environment {
   readonly #root: RootDatabase<Buffer, Buffer>;
@@ -86,8 +96,7 @@ export class Environment {
   /** Opens a file that was probed, or makes a new one. @throws `overloaded` without file handles, what lmdb throws */
   static open(path: string, { readOnly = false }: EnvironmentOptions = {}): Environment {
     checkHandles(dirname(path));
-    const lockFile = `${path}-lock`;
-    if (!existsSync(lockFile)) writeFileSync(lockFile, Buffer.alloc(LOCK_FILE_BYTES), { mode: 0o640 });
+    makeLockFile(`${path}-lock`, readOnly);
     const options = {
       path,
       noSubdir: true,

@@ -72,7 +72,9 @@ function fingerprintOf(path: string): string | undefined {
 export type QueuesChange =
   | { readonly type: 'opened'; readonly queue: string }
   | { readonly type: 'gone'; readonly queue: string; readonly end: QueueEnd }
-  | ({ readonly type: 'unreadable' } & Unreadable);
+  | ({ readonly type: 'unreadable' } & Unreadable)
+  /** It could not be looked at, for another reason than the last time. */
+  | { readonly type: 'directory unreadable'; readonly reason: string };
 
 export interface QueuesOptions extends Pick<QueueOptions, 'now' | 'onCommit'> {
   /** Called once when a write failed: the process should answer what waits and end. The queue is marked for the next start. */
@@ -91,6 +93,8 @@ export class Queues {
   readonly #blocks = newBlockCache();
   readonly #poll: NodeJS.Timeout | undefined;
   #scanning: Promise<void> | undefined;
+  /** Why the directory could not be looked at the last time, if so. */
+  #unseen: string | undefined;
   #closed = false;
 
   private constructor(
@@ -99,7 +103,7 @@ export class Queues {
     private readonly lock: DirectoryLock,
   ) {
     const { pollMs = POLL_MS } = options;
-    if (pollMs > 0) this.#poll = setInterval(() => void this.rescan(), pollMs).unref();
+    if (pollMs > 0) this.#poll = setInterval(() => void this.#look(), pollMs).unref();
   }
 
   /** Opens every rot file of a directory. A file that cannot be opened is listed with its reason. @throws as {@link take} */
@@ -181,7 +185,10 @@ export class Queues {
     return { queue: this.get(name), created: true };
   }
 
-  /** Looks at the directory now: opens what appeared, closes what is gone or replaced, rotates out what is too old. */
+  /**
+   * Looks at the directory now: opens what appeared, closes what is gone or replaced, rotates out what is too old.
+   * @throws what the system throws when it cannot be read
+   */
   async rescan(): Promise<void> {
     this.#scanning ??= this.#scan().finally(() => {
       this.#scanning = undefined;
@@ -198,6 +205,18 @@ export class Queues {
     await Promise.all([...this.#open.values()].map((queue) => queue.close()));
     this.#open.clear();
     this.lock.release();
+  }
+
+  /** One look of many: a directory that cannot be read, or no file handle, is no reason to end. */
+  async #look(): Promise<void> {
+    try {
+      await this.rescan();
+      this.#unseen = undefined;
+    } catch (error) {
+      const reason = messageOf(error);
+      if (reason !== this.#unseen) this.options.onChange?.({ type: 'directory unreadable', reason });
+      this.#unseen = reason;
+    }
   }
 
   #path(name: string): string {
