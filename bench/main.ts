@@ -95,7 +95,7 @@ async function main(): Promise<void> {
     throw new Error(`No case ${unknown}: ${Object.keys({ ...COMPARED, ...ONCE }).join(', ')}.`);
   const at = new Date().toISOString();
   const machine = describeMachine(dir);
-  const pace = quick ? { rounds: 3, ms: 1000 } : { rounds: 5, ms: 1000 };
+  const pace = quick ? { rounds: 3, ms: 700 } : { rounds: 5, ms: 1000 };
   const stage = await openStage({ parent: dir, pace, quick, ...(profile === undefined ? {} : { profile }) });
   for (const text of stage.absent) process.stderr.write(`${text}\n`);
   const stop = (): void => void stage.close().finally(() => process.exit(130));
