@@ -41,6 +41,7 @@ export function renderPicture({ id, title, payload, series }: CaseResult): strin
   const height = TOP + rows.length * ROW + 8;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="12">`,
+    `<title>${quoted(heading)}</title>`,
     `<rect width="${WIDTH}" height="${height}" fill="white"/>`,
     `<text x="8" y="20" font-size="14">${quoted(heading)}</text>`,
     ...bars,
