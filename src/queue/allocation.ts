@@ -6,7 +6,7 @@ import { statSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { messageOf, RoteraError } from '../errors.js';
 import { CHUNK_BYTES } from './block.js';
-import { fromDisk } from './deadline.js';
+import { fromDisk, withFile } from './deadline.js';
 import type { Environment } from './environment.js';
 import type { FilePlace } from './file-place.js';
 import { isOutOfHandles, outOfHandles } from './handles.js';
@@ -127,17 +127,16 @@ export class Allocation {
   }
 
   async #growTo(size: number): Promise<void> {
-    const file = await this.#place.open();
-    try {
-      await writeZeros(file, this.#bytes, size);
-      this.#bytes = size;
-    } catch (cause) {
-      if (!isNoSpace(cause)) throw cause;
-      await file.truncate(this.#bytes);
-      throw diskFull(cause, size - this.#bytes);
-    } finally {
-      await file.close();
-    }
+    await withFile(this.#place.open(), async (file) => {
+      try {
+        await writeZeros(file, this.#bytes, size);
+        this.#bytes = size;
+      } catch (cause) {
+        if (!isNoSpace(cause)) throw cause;
+        await fromDisk(file.truncate(this.#bytes));
+        throw diskFull(cause, size - this.#bytes);
+      }
+    });
   }
 
   /** Takes note of a commit that may have written `pages` and has removed so many chunks. */

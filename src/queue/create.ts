@@ -1,13 +1,13 @@
 /**
  * Makes rot files.
  */
-import { closeSync, fsyncSync, linkSync, openSync, statfsSync } from 'node:fs';
+import { linkSync, statfsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { RoteraError } from '../errors.js';
 import { diskFull, isNoSpace, writeZeros } from './allocation.js';
-import { fromDisk } from './deadline.js';
-import { type Entry, Environment, mapBytes } from './environment.js';
+import { fromDisk, withFile } from './deadline.js';
+import { mapBytes } from './environment.js';
 import {
   CONFIG_KEY,
   encodeJson,
@@ -20,21 +20,12 @@ import {
 } from './file-meta.js';
 import { isOutOfHandles, outOfHandles } from './handles.js';
 import { removeIfPossible, temporaryPath } from './leftovers.js';
-import { emptyFile } from './pages/new-file.js';
+import { type FirstEntry, newFile } from './pages/new-file.js';
 import type { Limits } from './retention.js';
 import { fileLimit } from './room.js';
 
-/** Four tables and a first commit take 14 pages. */
+/** What a new file has: its first commits need no more, so that LMDB is not the one to find the disk full. */
 const FIRST_BYTES = 96 * 1024;
-
-function syncDirectory(path: string): void {
-  const fd = openSync(path, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
 
 /** A file that is being made under a temporary name beside its own. */
 export async function makeFile(
@@ -42,20 +33,16 @@ export async function makeFile(
   reserveBytes: number | null,
   fill: (temporary: string) => Promise<void>,
 ): Promise<void> {
-  const directory = dirname(path);
   const temporary = temporaryPath(path);
   try {
     await fill(temporary);
-    const file = await open(temporary, 'r+');
-    try {
+    await withFile(open(temporary, 'r+'), async (file) => {
       if (reserveBytes !== null) await writeZeros(file, (await file.stat()).size, reserveBytes);
       await fromDisk(file.sync());
-    } finally {
-      await file.close();
-    }
+    });
     // A link, unlike a rename, never replaces a file that came meanwhile.
     linkSync(temporary, path);
-    syncDirectory(directory);
+    await withFile(open(dirname(path)), (directory) => fromDisk(directory.sync()));
   } catch (cause) {
     throw explain(cause, reserveBytes ?? FIRST_BYTES);
   } finally {
@@ -82,33 +69,24 @@ function checkSpace(directory: string, bytes: number): void {
   }
 }
 
-/** Makes an empty file with the room that its first commits need: LMDB must not be the one to find the disk full. */
-async function prepare(path: string): Promise<void> {
-  const file = await open(path, 'wx', 0o640);
-  try {
-    const head = emptyFile(mapBytes(0));
-    await fromDisk(file.write(head));
-    await writeZeros(file, head.length, FIRST_BYTES);
-  } catch (cause) {
-    throw isNoSpace(cause) ? diskFull(cause, FIRST_BYTES) : cause;
-  } finally {
-    await file.close();
-  }
-}
-
-/** Fills a new file with its first entries. The temporary file's place is the final one's: a link keeps the inode. */
+/**
+ * Fills a new file with its configuration, and other entries of table "meta". The temporary file's place is the final one's: a
+ * link keeps the inode.
+ */
 export async function fillFile(
   path: string,
   config: Omit<FileConfig, 'home'>,
-  entries: readonly Entry[],
+  entries: readonly FirstEntry[],
 ): Promise<void> {
-  await prepare(path);
-  const environment = Environment.open(path);
   try {
-    const first: Entry = { table: 'meta', key: CONFIG_KEY, value: encodeJson({ ...config, home: homeOf(path) }) };
-    await environment.commit([first, ...entries]);
-  } finally {
-    await environment.close();
+    await withFile(open(path, 'wx', 0o640), async (file) => {
+      const first = { key: CONFIG_KEY, value: encodeJson({ ...config, home: homeOf(path) }) };
+      const head = newFile(mapBytes(0), { blocks: [], meta: [first, ...entries], cursors: [], producers: [] });
+      await fromDisk(file.write(head));
+      await writeZeros(file, head.length, FIRST_BYTES);
+    });
+  } catch (cause) {
+    throw isNoSpace(cause) ? diskFull(cause, FIRST_BYTES) : cause;
   }
 }
 
@@ -127,6 +105,6 @@ export async function createRotFile(path: string, limits: Limits, now: number): 
   const rotated = { byCount: 0, byBytes: 0, byAge: 0, byRoom: 0 };
   const state: FileState = { oldest: 0, next: 0, position: 0, time: now, rotated };
   await makeFile(path, limits.reserve ? limit : null, (temporary) =>
-    fillFile(temporary, config, [{ table: 'meta', key: STATE_KEY, value: encodeJson(state) }]),
+    fillFile(temporary, config, [{ key: STATE_KEY, value: encodeJson(state) }]),
   );
 }

@@ -3,6 +3,7 @@
  * done meanwhile has not been heard of yet.
  */
 
+import type { FileHandle } from 'node:fs/promises';
 import { RoteraError } from '../errors.js';
 
 const TICKS = 30;
@@ -41,5 +42,18 @@ export async function fromDisk<T>(work: Promise<T>): Promise<T> {
     return await Promise.race([work, late]);
   } finally {
     clear();
+  }
+}
+
+/** Uses a file and closes it. One whose disk does not answer is closed when it does: nobody waits for that. */
+export async function withFile<T>(opened: Promise<FileHandle>, use: (file: FileHandle) => Promise<T>): Promise<T> {
+  const file = await opened;
+  try {
+    const result = await use(file);
+    await file.close();
+    return result;
+  } catch (error) {
+    file.close().catch(() => undefined);
+    throw error;
   }
 }

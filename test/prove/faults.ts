@@ -21,12 +21,12 @@ const HANG_MS = 45_000;
 /** Longest a run may take: faults other than a hanging disk must not make it slow; ms. */
 const DEADLINE_MS = 15_000;
 const HANG_DEADLINE_MS = 60_000;
-/** A push that is not answered by then has waited past its deadline; ms. */
+/** A push or a create that is not answered by then has waited past its deadline; ms. */
 const ANSWER_MS = 33_000;
 /** Runs examined by one process, and processes at the same time; those whose disk hangs only wait, so there may be many. */
 const BATCH = 24;
 const WORKERS = 3;
-const HANGING = 16;
+const HANGING = 48;
 const CONTROL_ROUNDS = 48;
 /** How a run may end: as planned, given up after a failed write, killed when that takes too long, killed by the fault. */
 const EXIT_FAILED = 70;
@@ -187,7 +187,7 @@ class Faulter {
         ledger.hear(now);
         if (now.is === 'refused' || now.is === 'failed') refused.push(now.code);
         if ('ms' in now) this.slowestMs = Math.max(this.slowestMs, now.ms);
-        if ('ms' in now && now.ms > ANSWER_MS) wrong.push(`${name}: a push waited ${now.ms.toFixed()} ms`);
+        if ('ms' in now && now.ms > ANSWER_MS) wrong.push(`${name}: a push or a create waited ${now.ms.toFixed()} ms`);
       },
     });
     const seconds = (performance.now() - began) / 1000;

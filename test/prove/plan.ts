@@ -43,7 +43,8 @@ export interface Plan {
 /** What a pusher says. */
 export type Said =
   | { readonly is: 'opening' | 'opened' | 'closing' | 'closed' | 'unreadable' }
-  | { readonly is: 'creating' | 'created' | 'deleting' | 'deleted'; readonly queue: string }
+  | { readonly is: 'creating' | 'deleting' | 'deleted'; readonly queue: string }
+  | { readonly is: 'created'; readonly queue: string; readonly ms: number }
   | {
       readonly is: 'pushed';
       readonly life: number;

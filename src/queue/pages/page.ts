@@ -14,12 +14,12 @@ import { PAGE_BYTES, pagesOf } from '../room.js';
 export const PAGE_HEADER_BYTES = 24;
 /** Bytes of a page behind its header. */
 const BODY_BYTES = PAGE_BYTES - PAGE_HEADER_BYTES;
-const NODE_HEADER_BYTES = 8;
+export const NODE_HEADER_BYTES = 8;
 /** LMDB's `me_nodemax`: a larger node could not be kept in a page with a second one, so its data goes to overflow pages. */
 const MAX_NODE_BYTES = Math.floor(BODY_BYTES / 4) * 2 - 2;
 /** What a node holds of a value on overflow pages: `u64 first page | u64 transaction | u64 pages` (MDB_ovpage). */
 const RUN_BYTES = 24;
-const TREE_BYTES = 48;
+export const TREE_BYTES = 48;
 
 /** Flags of pages: these are exact, since every other bit belongs to features or to memory, and would mislead LMDB. */
 export const BRANCH = 0x01;

@@ -114,22 +114,24 @@ function useHandles(left: number): void {
 }
 
 async function open(): Promise<Queues | undefined> {
+  const began = performance.now();
   try {
     return await Queues.open(plan.directory, { now, onFailure: fail });
   } catch (error) {
-    say({ is: 'refused', code: codeOf(error), ms: 0 });
+    say({ is: 'refused', code: codeOf(error), ms: performance.now() - began });
     return undefined;
   }
 }
 
 async function create(queues: Queues, name: string): Promise<Queue | undefined> {
   say({ is: 'creating', queue: name });
+  const began = performance.now();
   try {
     const { queue } = await queues.create(name, plan.limitsOf?.[name] ?? plan.limits);
-    say({ is: 'created', queue: name });
+    say({ is: 'created', queue: name, ms: performance.now() - began });
     return queue;
   } catch (error) {
-    say({ is: 'refused', code: codeOf(error), ms: 0 });
+    say({ is: 'refused', code: codeOf(error), ms: performance.now() - began });
     return undefined;
   }
 }
