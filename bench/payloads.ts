@@ -2,6 +2,7 @@
  * What is pushed.
  */
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 
 /** Messages of one kind; load generators cycle through them. */
 export interface Payload {
@@ -41,7 +42,7 @@ export function logLines(): Payload | undefined {
     }
     if (lines.length >= BATCH)
       return payload(
-        `lines of ${path}`,
+        `lines of ${basename(path)}`,
         lines.slice(0, BATCH).map((line) => Buffer.from(line)),
       );
   }
