@@ -93,3 +93,7 @@ export const isRoteraError = (error: unknown, code?: ErrorCode): error is Rotera
 
 /** The message of anything that was thrown. */
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** What the system says, such as EACCES: its text would tell a path of the machine, which is nobody's business. */
+export const systemCode = (error: unknown): string =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : messageOf(error);

@@ -58,7 +58,7 @@ export class CreateCommand extends ClientCommand {
       const text = `${file} is no name of a rot file: it is the queue's name and .rot, as in 55.rot.`;
       throw new RoteraError('bad_name', text, { value: file });
     }
-    await createRotFile(path, withDefaults(limits), Date.now());
+    await createRotFile(path, withDefaults(limits), Date.now(), this.interruptible());
     if (this.json) await this.printJson({ queue: name, file: path });
     else await this.print(`made ${path}; serve it with: rotera serve --dir ${dirname(path)}\n`);
   }

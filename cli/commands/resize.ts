@@ -37,7 +37,7 @@ export class ResizeCommand extends BaseCommand {
     }
     const lock = lockDirectory(dirname(this.file));
     try {
-      const { oldest, next } = await resizeRotFile(this.file, limits);
+      const { oldest, next } = await resizeRotFile(this.file, limits, this.interruptible());
       if (this.json) await this.printJson({ file: this.file, oldest, next });
       else await this.print(`resized ${this.file}: it keeps ids ${oldest} to ${next} (exclusive)\n`);
     } finally {

@@ -19,7 +19,7 @@ export class SnapshotCommand extends BaseCommand {
   copy = Option.String({ name: 'copy', required: true });
 
   protected async run(): Promise<void> {
-    const { oldest, next } = await snapshotRotFile(this.file, this.copy);
+    const { oldest, next } = await snapshotRotFile(this.file, this.copy, this.interruptible());
     if (this.json) await this.printJson({ file: this.file, copy: this.copy, oldest, next });
     else await this.print(`copied ${this.file} to ${this.copy}: ids ${oldest} to ${next} (exclusive)\n`);
   }

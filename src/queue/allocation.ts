@@ -3,18 +3,15 @@
  * a full disk (its error path corrupts the heap).
  */
 import { statSync } from 'node:fs';
-import type { FileHandle } from 'node:fs/promises';
-import { messageOf, RoteraError } from '../errors.js';
+import { RoteraError, systemCode } from '../errors.js';
 import { CHUNK_BYTES } from './block.js';
-import { fromDisk, withFile } from './deadline.js';
+import { diskFull, fromDisk, isNoSpace, writeZeros } from './disk.js';
 import type { Environment } from './environment.js';
 import type { FilePlace } from './file-place.js';
 import { isOutOfHandles, outOfHandles } from './handles.js';
 import { PAGE_BYTES, pagesOf } from './room.js';
 
 const MIB = 1024 * 1024;
-/** So much at a time is given to the disk, which then has to answer in time. */
-const SYNC_EACH_BYTES = 64 * MIB;
 /** Pages kept free beyond what a commit needs, and the share of it, since free pages can be scattered. */
 const SPARE_PAGES = 32;
 const SPARE_SHARE = 8;
@@ -23,30 +20,6 @@ const SPARE_SHARE = 8;
 const SETTLING_COMMITS = 2;
 /** Of so many commits it is known what they gave back; a reader that lies further behind is taken to hold everything. */
 const KNOWN_COMMITS = 1024;
-
-/** Writes zeros over `[from, to)`, so that the filesystem has really given the room; synced on return. @throws `commit_timeout` */
-export async function writeZeros(file: FileHandle, from: number, to: number): Promise<void> {
-  const zeros = Buffer.alloc(MIB);
-  for (let at = from, synced = from; at < to; ) {
-    const { bytesWritten } = await fromDisk(file.write(zeros, 0, Math.min(zeros.length, to - at), at));
-    at += bytesWritten;
-    if (at < to && at - synced < SYNC_EACH_BYTES) continue;
-    await fromDisk(file.datasync());
-    synced = at;
-  }
-}
-
-/** The filesystem is full, the quota is used up, or the file may not grow any more (`ulimit -f`, LimitFSIZE). */
-const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
-
-export const isNoSpace = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && NO_ROOM.has(String(error.code));
-
-/** @param bytes what was asked for in vain */
-export function diskFull(cause: unknown, bytes: number): RoteraError {
-  const text = `The disk has no room for ${bytes} more bytes. Free some, or use a smaller maxBytes.`;
-  return new RoteraError('disk_full', text, { bytes }, { cause });
-}
 
 /** Accounts for the pages of one open rot file. */
 export class Allocation {
@@ -119,7 +92,7 @@ export class Allocation {
       if (isOutOfHandles(cause)) throw outOfHandles(cause);
       throw new RoteraError(
         'queue_read_only',
-        `The rot file cannot be given room (${messageOf(cause)}).`,
+        `The rot file cannot be given room (${systemCode(cause)}).`,
         {},
         { cause },
       );
@@ -127,7 +100,7 @@ export class Allocation {
   }
 
   async #growTo(size: number): Promise<void> {
-    await withFile(this.#place.open(), async (file) => {
+    await this.#place.use(async (file) => {
       try {
         await writeZeros(file, this.#bytes, size);
         this.#bytes = size;

@@ -19,7 +19,7 @@
 import { crc32 } from 'node:zlib';
 import { RECORD_HEADER_BYTES, recordLength, skipRecords } from '../batch.js';
 
-export const BLOCK_FORMAT = 1;
+const BLOCK_FORMAT = 1;
 export const BLOCK_HEADER_BYTES = 24;
 export const SEGMENT_HEADER_BYTES = 20;
 /** Sixteen pages of 4 KiB less LMDB's page header of 24 bytes: a chunk fills its pages exactly. */
@@ -73,7 +73,7 @@ function segmentChecksum(buffer: Buffer, offset: number, end: number, first: num
 }
 
 /** Writes the header of a block at the start of its buffer. */
-export function writeBlockHeader(buffer: Buffer, first: number, position: number): void {
+function writeBlockHeader(buffer: Buffer, first: number, position: number): void {
   buffer.fill(0, 0, 8);
   buffer[0] = BLOCK_FORMAT;
   writeU64(buffer, first, 8);

@@ -9,7 +9,7 @@ export const MOST_BYTES = 1024 * 1024;
 /** Most memory kept for later use, by a whole process: what a few queues write at once. */
 const KEPT_BYTES = 8 * 1024 * 1024;
 
-export class Buffers {
+class Buffers {
   readonly #free = new Map<number, Buffer[]>();
   #bytes = 0;
 

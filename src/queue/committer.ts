@@ -10,7 +10,7 @@ export const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 /** How much a write brings along: what groups and the waiting line are bounded by. */
 export interface Weight {
   readonly messages: number;
-  /** Payload bytes. */
+  /** Bytes that it holds: those of its records, as they are stored. */
   readonly bytes: number;
 }
 

@@ -5,9 +5,12 @@
  * server from using its free pages again. What rotates away meanwhile is left out, as it is in the source.
  */
 import { renameSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { Allocation } from './allocation.js';
 import { BLOCK_HEADER_BYTES, readBlockHeader } from './block.js';
 import { keyFirst } from './block-store.js';
 import { fillFile, makeFile } from './create.js';
+import { syncDirectory } from './disk.js';
 import { type Entry, Environment, type Table } from './environment.js';
 import {
   CONFIG_KEY,
@@ -18,10 +21,11 @@ import {
   readMeta,
   STATE_KEY,
 } from './file-meta.js';
+import { FilePlace } from './file-place.js';
 import { temporaryPath } from './leftovers.js';
 import { probe } from './probe.js';
 import { type Limits, type Mark, rotate } from './retention.js';
-import { fileLimit, PAGE_BYTES, pagesOf } from './room.js';
+import { commitPages, fileLimit, PAGE_BYTES, pagesOf } from './room.js';
 
 /** Bytes copied under one snapshot and in one transaction. */
 const PIECE_BYTES = 4 * 1024 * 1024;
@@ -35,28 +39,31 @@ export interface Copied {
 /**
  * Writes a consistent copy of a rot file, which may be in use by a server. Durable on return. Whoever opens the copy for
  * writing gives it an epoch of its own.
- * @throws `file_exists`, `disk_full`, `not_a_rot_file`, `queue_unreadable`
+ * @param signal gives it up, with nothing left behind
+ * @throws `file_exists`, `disk_full`, `not_a_rot_file`, `queue_unreadable`, `commit_timeout`
  */
-export async function snapshotRotFile(path: string, copy: string): Promise<Copied> {
+export async function snapshotRotFile(path: string, copy: string, signal?: AbortSignal): Promise<Copied> {
   return await withSource(path, async (source) => {
     const config = { ...readConfig(source), home: null };
-    return await copyInto(source, config, copy);
+    return await copyInto(source, config, copy, signal);
   });
 }
 
 /**
  * Gives a rot file other limits: same messages and ids as far as they fit, same epoch. The file must not be in use. Durable on
  * return; interrupted, it leaves the old file.
- * @throws `disk_full`, `not_a_rot_file`, `queue_unreadable`
+ * @param signal gives it up, with nothing left behind
+ * @throws `disk_full`, `not_a_rot_file`, `queue_unreadable`, `commit_timeout`
  */
-export async function resizeRotFile(path: string, limits: Partial<Limits>): Promise<Copied> {
+export async function resizeRotFile(path: string, limits: Partial<Limits>, signal?: AbortSignal): Promise<Copied> {
   const temporary = temporaryPath(path);
   const copied = await withSource(path, async (source) => {
     const before = readConfig(source);
     const wanted = { ...before.limits, ...limits };
-    return await copyInto(source, { ...before, limits: wanted, limit: fileLimit(wanted) }, temporary);
+    return await copyInto(source, { ...before, limits: wanted, limit: fileLimit(wanted) }, temporary, signal);
   });
   renameSync(temporary, path);
+  await syncDirectory(dirname(path));
   rmSync(`${path}-lock`, { force: true });
   return copied;
 }
@@ -71,39 +78,83 @@ async function withSource<T>(path: string, use: (source: Environment) => Promise
   }
 }
 
-async function copyInto(source: Environment, config: FileConfig, path: string): Promise<Copied> {
+/** A copy that is being filled. Its room is given before LMDB needs it, so that LMDB never meets a full disk. */
+class Target {
+  readonly #allocation: Allocation;
+
+  private constructor(
+    readonly environment: Environment,
+    place: FilePlace,
+  ) {
+    // Its own limit is kept at the end, when it is known what fits.
+    this.#allocation = new Allocation(place, environment, Number.MAX_SAFE_INTEGER);
+  }
+
+  static async fill<T>(path: string, fill: (target: Target) => Promise<T>): Promise<T> {
+    const place = FilePlace.take(path);
+    try {
+      const environment = Environment.open(path);
+      try {
+        return await fill(new Target(environment, place));
+      } finally {
+        await environment.close();
+      }
+    } finally {
+      place.release();
+    }
+  }
+
+  /** @throws `disk_full`, `overloaded` when no file handle is left, `queue_read_only`, `commit_timeout` */
+  async commit(entries: readonly Entry[]): Promise<void> {
+    const stored = entries.flatMap(({ value }) => value?.length ?? []);
+    const removed = entries.length - stored.length;
+    const pages = commitPages(stored, removed);
+    await this.#allocation.allocate(pages);
+    await this.environment.commit(entries);
+    this.#allocation.committed(pages, removed);
+  }
+}
+
+async function copyInto(
+  source: Environment,
+  config: FileConfig,
+  path: string,
+  signal: AbortSignal | undefined,
+): Promise<Copied> {
   const { limits, limit, home, ...rest } = config;
   let state: FileState | undefined;
-  await makeFile(path, limits.reserve ? limit : null, async (temporary) => {
+  const fill = async (temporary: string): Promise<void> => {
     // `resize` keeps the life of the queue, so its copy is at home; a snapshot is not.
     await fillFile(temporary, { ...rest, limits, limit }, []);
-    const target = Environment.open(temporary);
-    try {
+    state = await Target.fill(temporary, async (target) => {
       if (home === null) await target.commit([{ table: 'meta', key: CONFIG_KEY, value: encodeJson(config) }]);
-      state = await copyMessages(source, target, limits, limit);
-    } finally {
-      await target.close();
-    }
-  });
+      return await copyMessages(source, target, { limits, limit, signal });
+    });
+  };
+  await makeFile(path, limits.reserve ? limit : null, fill, signal);
   return state as FileState;
 }
 
+interface Wanted {
+  readonly limits: Limits;
+  /** Most bytes that the copy may take. */
+  readonly limit: number;
+  readonly signal: AbortSignal | undefined;
+}
+
 /** Copies piece by piece; the last piece, the cursors, the producers and the state are read under one snapshot. */
-async function copyMessages(
-  source: Environment,
-  target: Environment,
-  limits: Limits,
-  limit: number,
-): Promise<FileState> {
+async function copyMessages(source: Environment, target: Target, wanted: Wanted): Promise<FileState> {
+  const { limits, limit, signal } = wanted;
   let after: Buffer | undefined;
   while (true) {
     source.release();
+    signal?.throwIfAborted();
     const { entries, last, bytes } = readPiece(source, after);
     if (bytes < PIECE_BYTES) {
       const tables = (['cursors', 'producers'] as const).flatMap((table) => tableEntries(source, table));
       const state = readMeta<FileState>(source, STATE_KEY);
-      await target.commit(entries);
-      return await finish(target, tables, fitted(target, state, limits, limit));
+      if (entries.length > 0) await target.commit(entries);
+      return await finish(target, tables, fitted(target.environment, state, limits, limit));
     }
     await target.commit(entries);
     after = last;
@@ -174,9 +225,10 @@ function marksOf(target: Environment): Array<Mark & { pages: number; end: number
   return marks;
 }
 
-async function finish(target: Environment, tables: readonly Entry[], state: FileState): Promise<FileState> {
-  const kept = marksOf(target).find(({ end }) => Math.min(end, state.next) > state.oldest)?.first ?? state.next;
-  const gone = target.keys('blocks', {}).filter((key) => keyFirst(key) < kept);
+async function finish(target: Target, tables: readonly Entry[], state: FileState): Promise<FileState> {
+  const { environment } = target;
+  const kept = marksOf(environment).find(({ end }) => Math.min(end, state.next) > state.oldest)?.first ?? state.next;
+  const gone = environment.keys('blocks', {}).filter((key) => keyFirst(key) < kept);
   await target.commit([
     ...tables,
     ...gone.map((key): Entry => ({ table: 'blocks', key, value: null })),

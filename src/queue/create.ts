@@ -1,12 +1,11 @@
 /**
  * Makes rot files.
  */
-import { linkSync, statfsSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { statfsSync } from 'node:fs';
+import { link, open, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { RoteraError } from '../errors.js';
-import { diskFull, isNoSpace, writeZeros } from './allocation.js';
-import { fromDisk, withFile } from './deadline.js';
+import { diskFull, fromDisk, isNoSpace, syncDirectory, withFile, writeZeros } from './disk.js';
 import { mapBytes } from './environment.js';
 import {
   CONFIG_KEY,
@@ -27,22 +26,32 @@ import { fileLimit } from './room.js';
 /** What a new file has: its first commits need no more, so that LMDB is not the one to find the disk full. */
 const FIRST_BYTES = 96 * 1024;
 
-/** A file that is being made under a temporary name beside its own. */
+/**
+ * Makes a file under a temporary name beside its own. Durable on return; when it fails, there is none, unless the disk does not
+ * answer any more.
+ */
 export async function makeFile(
   path: string,
   reserveBytes: number | null,
   fill: (temporary: string) => Promise<void>,
+  signal?: AbortSignal,
 ): Promise<void> {
+  // Asked first: finding out by writing would fill the disk for everybody else meanwhile.
+  if (reserveBytes !== null) checkSpace(dirname(path), reserveBytes);
   const temporary = temporaryPath(path);
   try {
     await fill(temporary);
     await withFile(open(temporary, 'r+'), async (file) => {
-      if (reserveBytes !== null) await writeZeros(file, (await file.stat()).size, reserveBytes);
+      if (reserveBytes !== null) await writeZeros(file, (await fromDisk(file.stat())).size, reserveBytes, signal);
       await fromDisk(file.sync());
     });
     // A link, unlike a rename, never replaces a file that came meanwhile.
-    linkSync(temporary, path);
-    await withFile(open(dirname(path)), (directory) => fromDisk(directory.sync()));
+    await fromDisk(link(temporary, path));
+    await syncDirectory(dirname(path)).catch(async (cause) => {
+      // A name that may not last: what is pushed to it would be lost with it.
+      await fromDisk(unlink(path));
+      throw cause;
+    });
   } catch (cause) {
     throw explain(cause, reserveBytes ?? FIRST_BYTES);
   } finally {
@@ -70,8 +79,8 @@ function checkSpace(directory: string, bytes: number): void {
 }
 
 /**
- * Fills a new file with its configuration, and other entries of table "meta". The temporary file's place is the final one's: a
- * link keeps the inode.
+ * Makes a file at a temporary path, with its configuration and other entries of table "meta". Its home is that of the final one:
+ * a link keeps the inode.
  */
 export async function fillFile(
   path: string,
@@ -82,7 +91,7 @@ export async function fillFile(
     await withFile(open(path, 'wx', 0o640), async (file) => {
       const first = { key: CONFIG_KEY, value: encodeJson({ ...config, home: homeOf(path) }) };
       const head = newFile(mapBytes(0), { blocks: [], meta: [first, ...entries], cursors: [], producers: [] });
-      await fromDisk(file.write(head));
+      await fromDisk(file.writeFile(head));
       await writeZeros(file, head.length, FIRST_BYTES);
     });
   } catch (cause) {
@@ -93,18 +102,16 @@ export async function fillFile(
 /**
  * Makes a new rot file. Durable on return: made under a temporary name, synced, linked to its own name, directory synced, so
  * that a create interrupted at any point leaves no half file under that name.
- * @param now ms
+ * @param now ms @param signal gives it up, with nothing left behind
  * @throws `file_exists`; `disk_full` when the room cannot be reserved (nothing is left behind); `overloaded` when no file handle
- * is left; `directory_unusable`
+ * is left; `directory_unusable`; `commit_timeout`
  */
-export async function createRotFile(path: string, limits: Limits, now: number): Promise<void> {
+export async function createRotFile(path: string, limits: Limits, now: number, signal?: AbortSignal): Promise<void> {
   const limit = fileLimit(limits);
-  // Asked first: finding out by writing would fill the disk for everybody else meanwhile.
-  if (limits.reserve) checkSpace(dirname(path), limit);
   const config = { format: FILE_FORMAT, epoch: newEpoch(), createdAt: now, limits, limit };
   const rotated = { byCount: 0, byBytes: 0, byAge: 0, byRoom: 0 };
   const state: FileState = { oldest: 0, next: 0, position: 0, time: now, rotated };
-  await makeFile(path, limits.reserve ? limit : null, (temporary) =>
-    fillFile(temporary, config, [{ key: STATE_KEY, value: encodeJson(state) }]),
-  );
+  const fill = (temporary: string): Promise<void> =>
+    fillFile(temporary, config, [{ key: STATE_KEY, value: encodeJson(state) }]);
+  await makeFile(path, limits.reserve ? limit : null, fill, signal);
 }

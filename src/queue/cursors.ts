@@ -20,11 +20,10 @@ export interface Cursor {
   readonly updatedAt: number;
 }
 
-/** Names are like those of queues. */
-export const CURSOR_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
-export const MAX_CURSORS = 1000;
+const MAX_CURSORS = 1000;
+const DAY_MS = 24 * 3600 * 1000;
 /** A cursor unused for so long gives way when there are too many. */
-const IDLE_MS = 7 * 24 * 3600 * 1000;
+const IDLE_MS = 7 * DAY_MS;
 
 /** What to do with a cursor. */
 export type CursorChange =
@@ -129,7 +128,9 @@ export class CursorChanges {
   }
 
   #set(name: string, before: Cursor, after: Cursor, now: number): Cursor {
-    if (before.position === after.position && before.missed === after.missed) return before;
+    const isSame = before.position === after.position && before.missed === after.missed;
+    // That it is used is worth a commit only now and then.
+    if (isSame && now - before.updatedAt < DAY_MS) return before;
     const cursor = { ...after, updatedAt: now };
     this.#changed.set(name, cursor);
     return cursor;

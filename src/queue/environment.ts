@@ -13,14 +13,14 @@ import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Database, open, type RootDatabase, type Transaction } from 'lmdb';
 import { messageOf, RoteraError } from '../errors.js';
-import { fromDisk } from './deadline.js';
+import { fromDisk } from './disk.js';
 import { checkHandles } from './handles.js';
 import { PAGE_BYTES } from './room.js';
 
 /** Size of LMDB's lock file for 126 readers. Written with real bytes before LMDB maps it: on a full disk it would be SIGBUS. */
 const LOCK_FILE_BYTES = 8272;
 
-export const TABLES = ['blocks', 'meta', 'cursors', 'producers'] as const;
+const TABLES = ['blocks', 'meta', 'cursors', 'producers'] as const;
 export type Table = (typeof TABLES)[number];
 
 /** A value to store, or a key to remove. */

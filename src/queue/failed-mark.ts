@@ -6,7 +6,7 @@
 import { fork } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { messageOf, RoteraError } from '../errors.js';
+import { messageOf, RoteraError, systemCode } from '../errors.js';
 
 /** A disk that does not answer a trial within so long is taken for broken. */
 const TRIAL_MS = 20_000;
@@ -44,7 +44,7 @@ function reasonIn(mark: string): string {
   try {
     return String((JSON.parse(readFileSync(mark, 'utf8')) as { reason: unknown }).reason);
   } catch (error) {
-    return messageOf(error);
+    return systemCode(error);
   }
 }
 

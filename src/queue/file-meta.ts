@@ -19,6 +19,8 @@ export interface Home {
   /** Device numbers can change when the machine starts again: compared only within one boot. */
   readonly device: string;
   readonly boot: string;
+  /** When the file was made, ns: a filesystem may give the inode of a removed file to its copy. Not where that is not told. */
+  readonly born?: string;
 }
 
 /** Written at create; the epoch and home again when a copy is opened for writing. */
@@ -75,13 +77,28 @@ export const newEpoch = (): string => randomBytes(9).toString('base64url');
 
 /** Where the file at `path` lives. */
 export function homeOf(path: string): Home {
-  const { ino, dev } = statSync(path, { bigint: true });
-  return { inode: String(ino), device: String(dev), boot: bootId() };
+  const { ino, dev, birthtimeNs } = statSync(path, { bigint: true });
+  const home = { inode: String(ino), device: String(dev), boot: bootId() };
+  return birthtimeNs > 0n && tellsBirths() ? { ...home, born: String(birthtimeNs) } : home;
 }
 
 /** Whether a file that lives at `here` is another than the one that lived at `home`: a copy. */
 export const isCopy = (home: Home | null, here: Home): boolean =>
-  home === null || home.inode !== here.inode || (home.boot === here.boot && home.device !== here.device);
+  home === null ||
+  home.inode !== here.inode ||
+  (home.boot === here.boot && home.device !== here.device) ||
+  (home.born !== undefined && here.born !== undefined && home.born !== here.born);
+
+let births: boolean | undefined;
+
+/** Whether the system tells when files were made. Where it has no statx(2), Node tells their last change instead. */
+function tellsBirths(): boolean {
+  births ??= ['/', '/proc'].some((path) => {
+    const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+    return stat !== undefined && stat.birthtimeNs !== stat.ctimeNs;
+  });
+  return births;
+}
 
 let boot: string | undefined;
 
@@ -96,7 +113,7 @@ function bootId(): string {
 }
 
 /** @throws `not_a_rot_file` when it is not there, `queue_unreadable` when it is damaged */
-export function decodeMeta<T>(key: Buffer, value: Buffer | undefined): T {
+function decodeMeta<T>(key: Buffer, value: Buffer | undefined): T {
   if (value === undefined)
     throw new RoteraError('not_a_rot_file', `This is not a rot file: it has no ${key.toString()}.`);
   const decoded = decodeJson<T>(value);

@@ -3,7 +3,8 @@
  */
 import { statSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { RoteraError } from '../errors.js';
+import { RoteraError, systemCode } from '../errors.js';
+import { fromDisk, withFile } from './disk.js';
 
 const identityOf = ({ dev, ino }: { dev: number; ino: number }): string => `${dev}:${ino}`;
 
@@ -33,10 +34,14 @@ export class FilePlace {
     return new FilePlace(path, identity);
   }
 
-  /** Whether the file still stands under its path. */
+  /** Whether the file still stands under its path. A path that cannot be looked at is no sign that it does not. */
   get isSame(): boolean {
-    const stat = statSync(this.path, { throwIfNoEntry: false });
-    return stat !== undefined && identityOf(stat) === this.identity;
+    try {
+      const stat = statSync(this.path, { throwIfNoEntry: false });
+      return stat !== undefined && identityOf(stat) === this.identity;
+    } catch (error) {
+      return systemCode(error) !== 'ELOOP';
+    }
   }
 
   /** @throws `queue_not_found` when it does not */
@@ -45,17 +50,18 @@ export class FilePlace {
   }
 
   /**
-   * Opens the file for writing: never another that has taken its place.
-   * @throws `queue_not_found` when it is gone or another stands there, else what the system throws
+   * Opens the file for writing, uses and closes it: never another that has taken its place.
+   * @throws `queue_not_found` when it is gone or another stands there, `commit_timeout`, else what the system throws
    */
-  async open(): Promise<FileHandle> {
-    const file = await open(this.path, 'r+').catch((error: unknown) => {
+  async use<T>(use: (file: FileHandle) => Promise<T>): Promise<T> {
+    const opening = open(this.path, 'r+').catch((error: unknown) => {
       this.check();
       throw error;
     });
-    if (identityOf(await file.stat()) === this.identity) return file;
-    await file.close();
-    throw gone();
+    return await withFile(opening, async (file) => {
+      if (identityOf(await fromDisk(file.stat())) !== this.identity) throw gone();
+      return await use(file);
+    });
   }
 
   release(): void {

@@ -4,11 +4,10 @@
  */
 import { accessSync, constants, statSync } from 'node:fs';
 import { basename } from 'node:path';
-import { RoteraError } from '../errors.js';
+import { RoteraError, systemCode } from '../errors.js';
 import { isMarked } from './failed-mark.js';
 import { CONFIG_KEY, decodeConfig } from './file-meta.js';
 import type { FileFault, Refusal } from './pages/meta.js';
-import { systemCode } from './pages/page-file.js';
 import type { Snapshot } from './pages/snapshot-walk.js';
 import { entriesOf } from './pages/values.js';
 import { type WalkOptions, walkPages } from './pages/walk.js';

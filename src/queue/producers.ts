@@ -30,9 +30,9 @@ export interface Ids {
 }
 
 /** Results kept of each producer: how far back a repeat is answered with its original ids. */
-export const KEPT_RESULTS = 64;
+const KEPT_RESULTS = 64;
 /** Most producers remembered by a queue. */
-export const MAX_PRODUCERS = 10_000;
+const MAX_PRODUCERS = 10_000;
 /** Share of a file's limit that producers may take. */
 const ROOM_SHARE = 8;
 const CHECKSUM_BYTES = 4;

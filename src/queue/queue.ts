@@ -129,7 +129,7 @@ export class Queue {
       const text = `${batch.count} messages of ${batch.bytes} bytes are more than the whole queue keeps (${limits.maxMessages} messages, ${limits.maxBytes} bytes).`;
       throw new RoteraError('push_too_large', text, { maxMessages: limits.maxMessages, maxBytes: limits.maxBytes });
     }
-    const weight = { messages: batch.count, bytes: batch.bytes };
+    const weight = { messages: batch.count, bytes: batch.records.length };
     return (await this.#committer.write((group) => group.push(batch, options), weight)) as Pushed;
   }
 

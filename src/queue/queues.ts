@@ -3,10 +3,11 @@
  */
 import { accessSync, constants, existsSync, lstatSync, readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { isRoteraError, messageOf, RoteraError } from '../errors.js';
+import { isRoteraError, messageOf, RoteraError, systemCode } from '../errors.js';
 import { newBlockCache } from './block-store.js';
 import { createRotFile } from './create.js';
 import { type DirectoryLock, lockDirectory } from './directory-lock.js';
+import { syncDirectory } from './disk.js';
 import { markFailed, tryAgain } from './failed-mark.js';
 import { removeLeftovers } from './leftovers.js';
 import { Queue, type QueueEnd, type QueueOptions } from './queue.js';
@@ -20,7 +21,7 @@ export const QUEUE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 const POLL_MS = 1000;
 
 /** @throws `bad_name` */
-export function checkName(name: string): void {
+function checkName(name: string): void {
   if (QUEUE_NAME.test(name)) return;
   throw new RoteraError(
     'bad_name',
@@ -59,14 +60,21 @@ export interface Unreadable {
 
 /**
  * What tells one file under a name from another, or from what it was before: its contents, its links, who may use it, and who
- * may use its lock file. Undefined when there is none.
+ * may use its lock file; or why it cannot be looked at. Undefined when there is none.
  */
 function fingerprintOf(path: string): string | undefined {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat === undefined) return undefined;
-  const lock = lstatSync(`${path}-lock`, { throwIfNoEntry: false });
-  return [stat.ino, stat.size, stat.ctimeMs, lock?.mode, lock?.uid, lock?.gid].join('/');
+  try {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    if (stat === undefined) return undefined;
+    const lock = lstatSync(`${path}-lock`, { throwIfNoEntry: false });
+    return [stat.ino, stat.size, stat.ctimeMs, lock?.mode, lock?.uid, lock?.gid].join('/');
+  } catch (error) {
+    return systemCode(error);
+  }
 }
+
+/** Whether a file that cannot be opened for this reason can be later, as it is. */
+const isPassing = (reason: RoteraError): boolean => reason.code === 'overloaded';
 
 /** What became of a file in the directory. */
 export type QueuesChange =
@@ -89,7 +97,8 @@ export interface QueuesOptions extends Pick<QueueOptions, 'now' | 'onCommit'> {
 export class Queues {
   readonly #open = new Map<string, Queue>();
   readonly #unreadable = new Map<string, Unreadable & { readonly fingerprint: string }>();
-  readonly #creating = new Map<string, Promise<unknown>>();
+  /** Names whose files are being made or opened; the promises never reject. */
+  readonly #busy = new Map<string, Promise<void>>();
   readonly #blocks = newBlockCache();
   readonly #poll: NodeJS.Timeout | undefined;
   #scanning: Promise<void> | undefined;
@@ -145,13 +154,14 @@ export class Queues {
     return this.#open.get(name);
   }
 
-  /** @throws `bad_name`, `queue_not_found`, `queue_unreadable` */
+  /** @throws `bad_name`, `queue_not_found`, `queue_unreadable`, `overloaded` when no file handle was left to open it */
   get(name: string): Queue {
     const queue = this.#open.get(name);
     if (queue !== undefined) return queue;
     checkName(name);
     const unreadable = this.#unreadable.get(name);
     if (unreadable !== undefined) {
+      if (isPassing(unreadable.reason)) throw unreadable.reason;
       const text = `The queue ${name} cannot be read: ${unreadable.reason.message}`;
       throw new RoteraError('queue_unreadable', text, { reason: unreadable.reason.message });
     }
@@ -162,27 +172,18 @@ export class Queues {
 
   /**
    * Makes a queue, or finds the one that is there. Durable on return.
-   * @throws `bad_name`; `config_mismatch` when it exists and a given limit differs; `disk_full`
+   * @throws `bad_name`; `config_mismatch` when it exists and a given limit differs; `queue_unreadable` when it exists and cannot be
+   * opened; `disk_full`, `overloaded`, `directory_unusable`, `commit_timeout`, `draining`: then there is none, but after a timeout
    */
   async create(name: string, limits: Partial<Limits>): Promise<{ queue: Queue; created: boolean }> {
     checkName(name);
-    // One create of a name at a time: the second finds what the first made.
-    while (this.#creating.has(name)) await this.#creating.get(name)?.catch(() => undefined);
-    if (this.#open.has(name) || this.#unreadable.has(name))
-      return { queue: this.#existing(name, limits), created: false };
-    const making = this.#make(name, withDefaults(limits));
-    this.#creating.set(name, making);
-    try {
-      await making;
-    } catch (error) {
-      // Put there by somebody else since the last look.
-      if (!isRoteraError(error, 'file_exists')) throw error;
+    return await this.#alone(name, async () => {
+      if (this.#open.has(name) || this.#unreadable.has(name))
+        return { queue: this.#existing(name, limits), created: false };
+      const created = await this.#make(name, withDefaults(limits));
       await this.#openFile(name);
-      return { queue: this.#existing(name, limits), created: false };
-    } finally {
-      this.#creating.delete(name);
-    }
-    return { queue: this.get(name), created: true };
+      return { queue: created ? this.get(name) : this.#existing(name, limits), created };
+    });
   }
 
   /**
@@ -200,8 +201,8 @@ export class Queues {
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#poll);
-    await this.#scanning;
-    await Promise.allSettled(this.#creating.values());
+    await this.#scanning?.catch(() => undefined);
+    while (this.#busy.size > 0) await Promise.all(this.#busy.values());
     await Promise.all([...this.#open.values()].map((queue) => queue.close()));
     this.#open.clear();
     this.lock.release();
@@ -228,9 +229,13 @@ export class Queues {
       if (!queue.isInPlace()) await this.#drop(queue);
     }
     const names = readdirSync(this.directory).flatMap((file) => queueName(file) ?? []);
-    for (const name of names.sort()) {
+    const unknown = names.filter((name) => !this.#open.has(name) && !this.#busy.has(name)).sort();
+    const appeared = unknown.filter((name) => this.#hasChanged(name));
+    // Whoever put a file there need not have made its name durable: what is pushed to it would go with it.
+    if (appeared.length > 0) await syncDirectory(this.directory);
+    for (const name of appeared) {
       if (this.#closed) return;
-      if (!this.#open.has(name) && !this.#creating.has(name)) await this.#openFile(name);
+      await this.#alone(name, () => this.#openFile(name));
     }
     for (const name of this.#unreadable.keys()) if (!names.includes(name)) this.#unreadable.delete(name);
     // A failure to rotate is the queue's own, and its pushes will tell it.
@@ -244,15 +249,42 @@ export class Queues {
     await queue.close(end);
   }
 
-  async #make(name: string, limits: Limits): Promise<void> {
-    await createRotFile(this.#path(name), limits, this.options.now());
-    await this.#openFile(name);
+  /** Does something about a name when nothing else is being done about it. @throws `draining`, what `work` throws */
+  async #alone<T>(name: string, work: () => Promise<T>): Promise<T> {
+    for (let other = this.#busy.get(name); other !== undefined; other = this.#busy.get(name)) await other;
+    if (this.#closed) throw new RoteraError('draining', 'The server is stopping.');
+    const working = work().finally(() => this.#busy.delete(name));
+    this.#busy.set(
+      name,
+      working.then(
+        () => undefined,
+        () => undefined,
+      ),
+    );
+    return await working;
+  }
+
+  /** Makes the file of a queue. @returns false when somebody has put one there since the last look */
+  async #make(name: string, limits: Limits): Promise<boolean> {
+    try {
+      await createRotFile(this.#path(name), limits, this.options.now());
+      return true;
+    } catch (error) {
+      if (isRoteraError(error, 'file_exists')) return false;
+      throw error;
+    }
+  }
+
+  /** Whether a file under this name is another than the one that could not be opened, if there was one. */
+  #hasChanged(name: string): boolean {
+    return fingerprintOf(this.#path(name)) !== this.#unreadable.get(name)?.fingerprint;
   }
 
   async #openFile(name: string): Promise<void> {
+    if (this.#open.has(name) || !this.#hasChanged(name)) return;
     const path = this.#path(name);
     const fingerprint = fingerprintOf(path);
-    if (fingerprint === undefined || this.#unreadable.get(name)?.fingerprint === fingerprint) return;
+    if (fingerprint === undefined) return;
     try {
       const readOnly = await tryAgain(path);
       const file = await RotFile.open(path, { blocks: this.#blocks, ...(readOnly === undefined ? {} : { readOnly }) });
@@ -265,11 +297,10 @@ export class Queues {
     } catch (error) {
       const reason = isRoteraError(error)
         ? error
-        : new RoteraError('queue_unreadable', messageOf(error), {}, { cause: error });
+        : new RoteraError('queue_unreadable', systemCode(error), {}, { cause: error });
       // What passes by itself is tried again at the next look.
       const known = this.#unreadable.get(name);
-      const isPassing = reason.code === 'overloaded';
-      this.#unreadable.set(name, { queue: name, reason, fingerprint: isPassing ? '' : fingerprint });
+      this.#unreadable.set(name, { queue: name, reason, fingerprint: isPassing(reason) ? '' : fingerprint });
       if (known?.reason.message !== reason.message)
         this.options.onChange?.({ type: 'unreadable', queue: name, reason });
     }

@@ -18,7 +18,7 @@ const MOST_INLINE_BYTES = 1800;
 /** A key with what LMDB adds to it in a leaf, at the most; and how few of them a leaf holds. */
 const KEY_BYTES = 160;
 const LEAF_KEYS = 12;
-/** The largest body of a push that any server accepts, and so the largest commit: 17 MiB. */
+/** The largest push that room is kept for beside what is kept: what a server accepts by default. For a larger one more is rotated. */
 const LARGEST_PUSH_BYTES = 17 * MIB;
 
 /** Pages that LMDB gives to a value of so many bytes. */

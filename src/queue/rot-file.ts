@@ -16,7 +16,7 @@
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Batch } from '../batch.js';
-import { isRoteraError, messageOf, RoteraError } from '../errors.js';
+import { isRoteraError, RoteraError, systemCode } from '../errors.js';
 import { Allocation } from './allocation.js';
 import { BLOCK_BYTES, FOLD_BYTES } from './block.js';
 import { type BlockCache, BlockStore, chunkEntries } from './block-store.js';
@@ -123,7 +123,7 @@ export class RotFile {
       await (file ?? environment)?.close();
       place?.release();
       if (cause instanceof RoteraError) throw cause;
-      throw new RoteraError('queue_unreadable', `The file cannot be opened: ${messageOf(cause)}.`, {}, { cause });
+      throw new RoteraError('queue_unreadable', `The file cannot be opened: ${systemCode(cause)}.`, {}, { cause });
     }
   }
 

@@ -1,9 +1,11 @@
-import { existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
 import t from 'tap';
 import { runHere } from '../support/cli.js';
-import { run } from '../support/program.js';
+import { run, start } from '../support/program.js';
 import { SMALL } from '../support/queues.js';
 import { type Server, startServer } from '../support/server.js';
 
@@ -112,4 +114,41 @@ t.test('plan adds up what queues may take', async (t) => {
   t.match(linesOf(more.stdout), [{ fits: false }]);
   t.ok(existsSync(file));
   t.equal((await run(['plan', join(dir, 'nowhere')])).code, 78);
+});
+
+t.test('a queue without messages can be copied and resized', async (t) => {
+  const dir = t.testdir();
+  const [file, copy] = [join(dir, 'q.rot'), join(dir, 'copy.rot')];
+  t.equal((await runHere(['create', '-s', file, '--max-messages', '5', '--max-bytes', '1M'])).code, 0);
+  t.match(await runHere(['snapshot', '--json', file, copy]), { code: 0, stderr: '' });
+  t.match(await runHere(['resize', '--json', file, '--max-messages', '10']), { code: 0, stderr: '' });
+  t.match(linesOf((await runHere(['stat', '--json', '-s', file])).stdout), [{ maxMessages: 10, next: 0 }]);
+  t.equal((await runHere(['check', file, copy])).code, 0);
+});
+
+t.test('room that the disk has not is refused before any of it is taken', async (t) => {
+  const dir = t.testdir();
+  const file = join(dir, 'q.rot');
+  await runHere(['create', '-s', file, '--max-messages', '5', '--max-bytes', '1M']);
+  for (const words of [
+    ['resize', file],
+    ['create', '-s', join(dir, 'large.rot'), '--max-messages', '5'],
+  ]) {
+    t.match(await runHere([...words, '--max-bytes', '1000T']), { code: 73, stderr: /The disk has no room/ });
+  }
+  t.strictSame(
+    readdirSync(dir).filter((name) => !name.endsWith('-lock')),
+    ['q.rot'],
+  );
+});
+
+t.test('a create that is interrupted leaves nothing behind', async (t) => {
+  const cwd = t.testdir();
+  const words = ['create', '-s', 'q.rot', '--max-messages', '5', '--max-bytes', '4G'];
+  const child = start(words, { cwd });
+  const ended = once(child, 'exit');
+  while (!readdirSync(cwd).some((name) => name.includes('.tmp-'))) await sleep(10);
+  child.kill('SIGINT');
+  t.strictSame(await ended, [null, 'SIGINT']);
+  t.strictSame(readdirSync(cwd), []);
 });

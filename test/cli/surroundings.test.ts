@@ -1,12 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { statSync, truncateSync } from 'node:fs';
+import { readdirSync, statSync, truncateSync } from 'node:fs';
 import { connect as connectSocket, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { connect, type RoteraClient } from '../../src/client/node.js';
-import { ROTERA, type RunOptions, serve, start } from '../support/program.js';
+import { ROTERA, type RunOptions, run, serve, start } from '../support/program.js';
 
 const linuxOnly = { skip: process.platform !== 'linux' };
 
@@ -106,5 +106,22 @@ t.test(
     await t.rejects(after.read('cut', { from: 0 }), { code: 'queue_unreadable' });
     t.equal((await after.read('sound', { from: 0, limit: 100 })).messages.length, 20);
     await after.push('sound', 'goes on');
+  },
+);
+
+t.test(
+  'a snapshot for which there is no room says so, leaves nothing behind, and lmdb says nothing',
+  linuxOnly,
+  async (t) => {
+    const cwd = t.testdir({ rots: {} });
+    const server = await serve(t, ['--dir', 'rots'], { cwd });
+    const client = clientOf(t, server.url);
+    await client.create('q', { maxBytes: 20_000_000, reserve: false });
+    for (let i = 0; i < 8; i++) await client.push('q', Buffer.alloc(1_000_000, i));
+    const { code, stderr } = await run(['snapshot', 'rots/q.rot', 'copy.rot'], { cwd, maxFileKib: 2000 });
+    t.equal(code, 73);
+    t.match(stderr, /^rotera: The disk has no room[^\n]*\n$/);
+    t.strictSame(readdirSync(cwd), ['rots']);
+    t.equal(await server.stop(), 0);
   },
 );

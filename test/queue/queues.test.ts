@@ -1,9 +1,21 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { batchOf } from '../../src/batch.js';
+import { Queues } from '../../src/queue/queues.js';
 import { DEFAULT_LIMITS } from '../../src/queue/retention.js';
-import { bytes, openQueues, pushTexts, readAll, readFrom, SMALL, texts } from '../support/queues.js';
+import { bytes, MIB, openQueues, pushTexts, readAll, readFrom, SMALL, texts } from '../support/queues.js';
 
 t.test('a queue is as it was after it is opened again', async (t) => {
   const directory = t.testdir();
@@ -171,4 +183,112 @@ t.test('what a killed create has left is removed at the next start, but not what
   utimesSync(join(directory, still), old, old);
   await openQueues(t, directory);
   t.strictSame(readdirSync(directory).sort(), [...kept, made, `${made}-lock`].sort());
+});
+
+t.test('a copy that is put in the place of its file draws a new epoch, whatever inode it gets', async (t) => {
+  const directory = t.testdir();
+  const [file, backup] = [join(directory, 'q.rot'), join(directory, 'backup')];
+  const first = await openQueues(t, directory);
+  await pushTexts((await first.create('q', SMALL)).queue, 'one');
+  await first.close();
+  copyFileSync(file, backup);
+  const second = await openQueues(t, directory);
+  const { epoch } = await pushTexts(second.get('q'), 'two');
+  await second.close();
+  // The filesystem may give the inode that becomes free to the next file.
+  rmSync(file);
+  copyFileSync(backup, file);
+  const third = await openQueues(t, directory);
+  const drawn = third.get('q').epoch;
+  t.not(drawn, epoch);
+  await third.close();
+  t.equal((await openQueues(t, directory)).get('q').epoch, drawn, 'and keeps it');
+});
+
+t.test('creates and looks at a file that was just copied there do not get in the way of each other', async (t) => {
+  const directory = t.testdir();
+  const queues = await openQueues(t, directory);
+  await queues.create('a', SMALL);
+  for (const name of ['b', 'c']) copyFileSync(join(directory, 'a.rot'), join(directory, `${name}.rot`));
+  const creates = ['b', 'b', 'b'].map((name) => queues.create(name, {}));
+  const [looked, ...made] = await Promise.all([queues.rescan(), ...creates, queues.create('c', {})]);
+  t.equal(looked, undefined);
+  t.strictSame(
+    made.map(({ created, queue }) => [queue.name, created]),
+    [
+      ['b', false],
+      ['b', false],
+      ['b', false],
+      ['c', false],
+    ],
+  );
+  t.strictSame(queues.unreadable, []);
+  t.strictSame(
+    queues.all.map(({ name }) => name),
+    ['a', 'b', 'c'],
+  );
+});
+
+t.test('a name that leads nowhere is listed, and hides no other', async (t) => {
+  const directory = t.testdir();
+  symlinkSync('loop.rot', join(directory, 'loop.rot'));
+  const queues = await openQueues(t, directory);
+  await pushTexts((await queues.create('q', SMALL)).queue, 'one');
+  await queues.rescan();
+  t.strictSame(
+    queues.unreadable.map(({ queue }) => queue),
+    ['loop'],
+  );
+  t.notMatch(queues.unreadable[0]?.reason.message, directory, 'no path of the machine');
+  rmSync(join(directory, 'loop.rot'));
+  await queues.rescan();
+  t.strictSame(queues.unreadable, []);
+});
+
+t.test('an open queue whose name leads nowhere any more is gone', async (t) => {
+  const directory = t.testdir();
+  const failures: string[] = [];
+  const queues = await Queues.open(directory, {
+    now: Date.now,
+    pollMs: 0,
+    onFailure: (_, name) => failures.push(name),
+  });
+  t.teardown(() => queues.close());
+  const { queue } = await queues.create('q', SMALL);
+  rmSync(join(directory, 'q.rot'));
+  symlinkSync('q.rot', join(directory, 'q.rot'));
+  await t.rejects(pushTexts(queue, 'one'), { code: 'queue_not_found' });
+  await queues.rescan();
+  t.equal(queue.ended, 'removed');
+  t.strictSame(failures, []);
+});
+
+t.test('while it closes nothing is made any more', async (t) => {
+  const directory = t.testdir();
+  const queues = await openQueues(t, directory);
+  const first = queues.create('q', { ...SMALL, reserve: true });
+  const second = queues.create('q', SMALL);
+  const third = queues.create('r', SMALL);
+  second.catch(() => undefined);
+  await queues.close();
+  t.equal((await first).created, true);
+  t.equal((await third).created, true);
+  await t.rejects(second, { code: 'draining' });
+  await t.rejects(queues.create('s', SMALL), { code: 'draining' });
+  const again = await openQueues(t, directory);
+  t.strictSame(
+    again.all.map(({ name }) => name),
+    ['q', 'r'],
+  );
+});
+
+t.test('what waits is bounded by what it holds, not by what messages it is made of', async (t) => {
+  const queues = await openQueues(t, t.testdir());
+  const { queue } = await queues.create('q', { maxBytes: 16 * MIB, maxMessages: 10_000_000, reserve: false });
+  const empty = batchOf(Array<Buffer>(1_000_000).fill(Buffer.alloc(0)));
+  const pushes = await Promise.allSettled(Array.from({ length: 24 }, () => queue.push(empty)));
+  const refused = pushes.filter(({ status }) => status === 'rejected');
+  t.ok(refused.length >= 4, `${refused.length} refused`);
+  for (const push of refused) t.match(push, { reason: { code: 'overloaded' } });
+  t.equal(queue.next, (24 - refused.length) * 1_000_000);
 });

@@ -45,6 +45,8 @@ function leaf(number: number, nodes: readonly Node[]): Buffer {
   for (const [index, { key, value, flags }] of nodes.entries()) {
     const size = NODE_HEADER_BYTES + key.length + value.length;
     upper -= size + (size & 1);
+    if (upper < PAGE_HEADER_BYTES + 2 * nodes.length)
+      throw new RangeError('The first entries of a table do not fit into a page.');
     bytes.writeUInt32LE(value.length, upper);
     bytes.writeUInt16LE(flags, upper + 4);
     bytes.writeUInt16LE(key.length, upper + 6);

@@ -2,14 +2,10 @@
  * An LMDB file as pages, read by position. Whatever cannot be read is {@link Damage} of a page.
  */
 import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from 'node:fs';
-import { messageOf } from '../../errors.js';
+import { systemCode } from '../../errors.js';
 import { PAGE_BYTES } from '../room.js';
 import { type Meta, pickMeta, type Refusal } from './meta.js';
 import { Damage, PAGE_HEADER_BYTES } from './page.js';
-
-/** What the system says, such as EACCES: its text would tell the path, which is nobody's business. */
-export const systemCode = (cause: unknown): string =>
-  cause instanceof Error && 'code' in cause ? String(cause.code) : messageOf(cause);
 
 /** A path, or a descriptor open for reading, which is left open. */
 export type FileRef = string | number;

@@ -24,7 +24,7 @@ export const TREE_BYTES = 48;
 /** Flags of pages: these are exact, since every other bit belongs to features or to memory, and would mislead LMDB. */
 export const BRANCH = 0x01;
 export const LEAF = 0x02;
-export const OVERFLOW = 0x04;
+const OVERFLOW = 0x04;
 export const META = 0x08;
 /** Flags of the nodes of a leaf. */
 export const PLAIN = 0;
