@@ -16,7 +16,6 @@ const HINTS: Hints = {
   not_rotera: 'Name the server with --url or ROTERA_URL; rotera listens on port 8245 unless told otherwise.',
   overloaded: 'Try again in a moment.',
   draining: 'The server is stopping; try again when it is back.',
-  commit_timeout: 'Whether the messages were kept is not known.',
 };
 
 /** The server's advice is for those who speak HTTP to it; ours follows instead. */
