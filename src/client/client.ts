@@ -94,7 +94,11 @@ export class RoteraClient {
     return readRecords(this.#http, queue, options);
   }
 
-  /** Reads on, answer after answer, until `to`, `limit` messages in all, or the end of the queue. */
+  /**
+   * Reads on, answer after answer, until `to`, `limit` messages in all, or the end of the queue. A `cursor` says where to begin,
+   * and stays there until an `ack`.
+   * @throws `epoch_changed` when the queue is made anew in between
+   */
   pages(queue: string, options: ReadOptions = {}): AsyncGenerator<MessageBatch> {
     return readOn((page) => this.read(queue, page), options, PAGE_MESSAGES);
   }
