@@ -21,7 +21,7 @@ const HINTS: Hints = {
 /** The server's advice is for those who speak HTTP to it; ours follows instead. */
 const HTTP_ADVICE = / Create it with PUT \S+|: Authorization: Bearer TOKEN/;
 
-export interface ReportOptions {
+interface ReportOptions {
   readonly stderr: NodeJS.WritableStream;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly json: boolean;

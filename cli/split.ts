@@ -7,7 +7,7 @@ import { countedText } from './units.js';
 
 const NEWLINE = 10;
 
-export interface SplitOptions {
+interface SplitOptions {
   /** Between messages; undefined cuts at newlines. */
   readonly delimiter: Uint8Array | undefined;
   /** Longest message the queue takes, in bytes. */
