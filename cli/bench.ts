@@ -5,7 +5,7 @@ import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import { type Batch, batchOf } from '../src/batch.js';
 import type { RoteraClient } from '../src/client/node.js';
 
-export interface BenchOptions {
+interface BenchOptions {
   readonly client: RoteraClient;
   readonly queue: string;
   /** Bytes of a message. */

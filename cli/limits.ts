@@ -15,7 +15,7 @@ export const LIMIT_TEXTS = {
 } as const;
 
 /** Options as they come from the command line. */
-export interface LimitOptions {
+interface LimitOptions {
   readonly maxMessages: string | undefined;
   readonly maxBytes: string | undefined;
   readonly maxAge: string | undefined;

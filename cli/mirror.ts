@@ -18,7 +18,7 @@ export interface End {
   readonly queue: string;
 }
 
-export interface MirrorOptions {
+interface MirrorOptions {
   readonly source: End;
   readonly target: End;
   /** Where a copy that has never run begins. */

@@ -17,7 +17,7 @@ export interface Page {
   readonly lines: Iterable<Line>;
 }
 
-export type PageOptions = ReadOptions & { readonly limit: number; readonly maxBytes: number };
+type PageOptions = ReadOptions & { readonly limit: number; readonly maxBytes: number };
 export type ReadPage = (options: PageOptions) => Promise<Page>;
 
 /** Most messages asked for at once. */

@@ -11,7 +11,7 @@ const REDRAWS_PER_SECOND = 5;
 /** What is over before this needs no bar. */
 const QUIET_MS = 500;
 
-export interface Progress {
+interface Progress {
   readonly update: (bytes: number, messages: number) => void;
   /** Takes the line away again. */
   readonly stop: () => void;

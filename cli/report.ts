@@ -16,13 +16,12 @@ const HINTS: Hints = {
   not_rotera: 'Name the server with --url or ROTERA_URL; rotera listens on port 8245 unless told otherwise.',
   overloaded: 'Try again in a moment.',
   draining: 'The server is stopping; try again when it is back.',
-  commit_timeout: 'Whether the messages were kept is not known.',
 };
 
 /** The server's advice is for those who speak HTTP to it; ours follows instead. */
 const HTTP_ADVICE = / Create it with PUT \S+|: Authorization: Bearer TOKEN/;
 
-export interface ReportOptions {
+interface ReportOptions {
   readonly stderr: NodeJS.WritableStream;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly json: boolean;

@@ -2,7 +2,7 @@
  * The scripts that teach a shell to complete: each asks `rotera complete` for candidates.
  */
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
-export type Shell = (typeof SHELLS)[number];
+type Shell = (typeof SHELLS)[number];
 
 export const SCRIPTS: Readonly<Record<Shell, string>> = {
   bash: `_rotera() {

@@ -7,7 +7,7 @@ import { countedText } from './units.js';
 
 const NEWLINE = 10;
 
-export interface SplitOptions {
+interface SplitOptions {
   /** Between messages; undefined cuts at newlines. */
   readonly delimiter: Uint8Array | undefined;
   /** Longest message the queue takes, in bytes. */
@@ -39,19 +39,34 @@ export async function* split(input: AsyncIterable<Uint8Array>, options: SplitOpt
     const piece = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     // A delimiter of several bytes may have begun in what is held.
     const joined = delimiter.length > 1 && heldBytes > 0 ? Buffer.concat([...held.splice(0), piece]) : piece;
-    const end = joined.lastIndexOf(delimiter);
-    if (end !== -1) {
-      const complete = joined.subarray(0, end + delimiter.length);
+    const end = endOfLast(delimiter, joined, joined === piece ? 0 : heldBytes);
+    if (end !== 0) {
+      const complete = joined.subarray(0, end);
       yield* cut(held.length === 0 ? complete : Buffer.concat([...held, complete]));
       held = [];
       heldBytes = 0;
     } else if (joined !== piece) heldBytes = 0;
-    const rest = end === -1 ? joined : joined.subarray(end + delimiter.length);
+    const rest = joined.subarray(end);
     if (rest.length > 0) held.push(rest);
     heldBytes += rest.length;
     if (heldBytes > limit) throw tooLong(given, options);
   }
   if (held.length > 0) yield* cut(Buffer.concat(held));
+}
+
+/**
+ * Behind the last delimiter, or 0 when there is none. Looked for forwards, as it is cut: where delimiters overlap, the first counts.
+ * @param seen bytes at the beginning that hold no whole one
+ */
+function endOfLast(delimiter: Uint8Array, bytes: Buffer, seen: number): number {
+  if (delimiter.length === 1) return bytes.lastIndexOf(delimiter) + 1;
+  let end = 0;
+  let at = bytes.indexOf(delimiter, Math.max(0, seen - delimiter.length + 1));
+  while (at !== -1) {
+    end = at + delimiter.length;
+    at = bytes.indexOf(delimiter, end);
+  }
+  return end;
 }
 
 function batchOfPiece(piece: Buffer, delimiter: Uint8Array | undefined): Batch {

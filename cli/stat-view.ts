@@ -10,7 +10,7 @@ import { bytesText, countText, durationText, table } from './units.js';
 export type QueueStat = StatBody & { readonly cursors?: Readonly<Record<string, CursorBody>> };
 
 /** Messages a second, where they are known from two looks. */
-export type Rates = ReadonlyMap<string, number>;
+type Rates = ReadonlyMap<string, number>;
 
 /** One queue: a fact a line, the ring, the cursors. */
 export function renderStat(stat: QueueStat, style: Style, rate?: number): string {

@@ -94,7 +94,10 @@ export class PushCommand extends ClientCommand {
     const { queue } = this;
     const messages = this.#acknowledged;
     const text = `${error.message} Acknowledged before that: ${countedText(messages, 'message')}.`;
-    return new RoteraError(error.code, text, { queue, acknowledged: messages, next: this.#next }, { cause: error });
+    // Whether the batch that failed may have been kept, besides.
+    const { outcome } = error.details;
+    const details = { queue, acknowledged: messages, next: this.#next, ...(outcome === undefined ? {} : { outcome }) };
+    return new RoteraError(error.code, text, details, { cause: error });
   }
 
   async *#source(mostBytes: number): AsyncGenerator<Batch> {

@@ -74,12 +74,15 @@ export class ReadCommand extends ClientCommand {
       cursor: this.cursor,
       signal,
     };
+    // Ids go on within one life of the queue only: of another, the server says `epoch_changed`.
+    let epoch: string | undefined;
     while (left > 0 && !signal.aborted) {
       const limit = Math.min(left, mostOfPage(format));
-      const page = await read({ ...shared, from: this.next ?? this.from, limit });
+      const page = await read({ ...shared, from: this.next ?? this.from, epoch, limit });
       await this.#print(page, format);
       left -= page.next - page.first;
       this.next = page.next;
+      epoch = page.epoch;
       if (page.upToDate || page.next === page.first || page.next === to) break;
     }
   }

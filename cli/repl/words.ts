@@ -12,7 +12,7 @@ import { countedText } from '../units.js';
 import type { Session } from './session.js';
 import { splitWords } from './split-words.js';
 
-export interface Word {
+interface Word {
   /** The first is shown; the others mean the same. */
   readonly names: readonly string[];
   readonly synopsis: string;

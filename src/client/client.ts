@@ -7,7 +7,7 @@ import { type CallOptions, type ConnectOptions, Http } from './http.js';
 import { jsonOf } from './json.js';
 import { bytesOfPushable, type MessageBatch, type Pushable } from './message.js';
 import { newProducer, type Producer, Producers } from './producers.js';
-import { isRefusal, type PushOptions, pushBatch, pushBatchAnyhow } from './push.js';
+import { type PushOptions, pushBatch, pushBatchAnyhow } from './push.js';
 import { PushStream, type Streamable, type StreamOptions, type StreamResult } from './push-stream.js';
 import { type ReadOptions, type RecordBatch, readMessages, readOn, readRecords } from './read.js';
 import { type TailBatch, type TailOptions, tail } from './tail.js';
@@ -53,6 +53,7 @@ export class RoteraClient {
   /**
    * Appends one message, or several as one push: all of them or none, with consecutive ids. Durable on return; repeated until
    * the outcome is known, and never kept twice.
+   * @throws what the server refuses; with `outcome: 'unknown'` in its details when the push may have been kept
    */
   push(queue: string, messages: Pushable | readonly Pushable[] | Batch, options?: PushOptions): Promise<PushBody>;
   /**
@@ -93,7 +94,11 @@ export class RoteraClient {
     return readRecords(this.#http, queue, options);
   }
 
-  /** Reads on, answer after answer, until `to`, `limit` messages in all, or the end of the queue. */
+  /**
+   * Reads on, answer after answer, until `to`, `limit` messages in all, or the end of the queue. A `cursor` says where to begin,
+   * and stays there until an `ack`.
+   * @throws `epoch_changed` when the queue is made anew in between
+   */
   pages(queue: string, options: ReadOptions = {}): AsyncGenerator<MessageBatch> {
     return readOn((page) => this.read(queue, page), options, PAGE_MESSAGES);
   }
@@ -126,12 +131,9 @@ export class RoteraClient {
   async #pushOnce(queue: string, batch: Batch, options: PushOptions): Promise<PushBody> {
     const producer = this.#producers.borrow(queue);
     try {
-      const pushed = await pushBatchAnyhow(this.#http, queue, batch, producer, options);
+      return await pushBatchAnyhow(this.#http, queue, batch, producer, options);
+    } finally {
       this.#producers.giveBack(queue, producer);
-      return pushed;
-    } catch (error) {
-      if (isRefusal(error)) this.#producers.giveBack(queue, producer);
-      throw error;
     }
   }
 

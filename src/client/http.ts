@@ -143,10 +143,23 @@ function parseUrl(text: string): URL {
   throw new RoteraError('bad_parameter', `${text} is no address; an address looks like ${DEFAULT_URL}.`, details);
 }
 
+/** Errors of a connection that never was: nobody there, no such name, or a certificate that is not trusted. */
+const NO_CONNECTION = /^(ECONNREFUSED|ENOENT|ENOTFOUND|EAI_AGAIN|UND_ERR_CONNECT_TIMEOUT)$|CERT|SIGNATURE/;
+
+/** Whether a request that ended with this error may have reached a server. */
+export const wasSent = ({ code, cause }: RoteraError): boolean =>
+  code !== 'unreachable' || !NO_CONNECTION.test(codeOf(innermost(cause)));
+
+/** `fetch` wraps what went wrong. */
+const innermost = (thrown: unknown): unknown =>
+  thrown instanceof Error && thrown.cause instanceof Error ? thrown.cause : thrown;
+
+const codeOf = (thrown: unknown): string => (thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '');
+
 /** No HTTP answer came. Something that does not speak HTTP at all is told apart: waiting does not mend it. */
 function unreachable(url: URL, thrown: unknown): RoteraError {
-  const cause = thrown instanceof Error && thrown.cause instanceof Error ? thrown.cause : thrown;
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  const cause = innermost(thrown);
+  const code = codeOf(cause);
   const options = { cause: thrown };
   if (code.startsWith('HPE_')) {
     const text = `What listens at ${url.origin} does not speak HTTP: is the port right?`;

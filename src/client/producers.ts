@@ -12,8 +12,8 @@ export interface Producer {
 }
 
 /**
- * A pool: a push borrows a producer and returns it when its outcome is known. So there are as many as pushes have ever been
- * under way at once (a server keeps only so many), and no two pushes under way share a sequence.
+ * A pool: a push borrows a producer and returns it when it is over. So there are as many as pushes have ever been under way at
+ * once (a server keeps only so many), and no two pushes under way share a sequence.
  */
 export class Producers {
   readonly #idle = new Map<string, Producer[]>();
@@ -22,7 +22,7 @@ export class Producers {
     return this.#idle.get(queue)?.pop() ?? newProducer();
   }
 
-  /** Not for a push whose outcome is unknown: its producer is given up, and with it the sequence. */
+  /** Its name and `seq` must not be those of a push whose outcome is unknown. */
   giveBack(queue: string, producer: Producer): void {
     const idle = this.#idle.get(queue);
     if (idle === undefined) this.#idle.set(queue, [producer]);

@@ -71,21 +71,36 @@ export async function readRecords(http: Http, queue: string, options: ReadOption
   };
 }
 
+/** What a page tells of where it lies. */
+interface Place {
+  readonly epoch: string;
+  readonly first: number;
+  readonly next: number;
+  readonly upToDate: boolean;
+}
+
 /**
- * One answer after the other, from `from` on, until `to`, `limit` messages in all, or the end of the queue.
+ * One answer after the other, from `from` on, until `to`, `limit` messages in all, or the end of the queue. All of one life of
+ * the queue; a cursor says where the first begins, and is not moved by the others.
  * @param most messages asked for at once
+ * @throws `epoch_changed` when the queue is made anew in between
  */
-export async function* readOn<T extends { readonly first: number; readonly next: number; readonly upToDate: boolean }>(
+export async function* readOn<T extends Place>(
   read: (options: ReadOptions) => Promise<T>,
   options: ReadOptions,
   most: number,
 ): AsyncGenerator<T> {
-  let { from, limit: left = Number.MAX_SAFE_INTEGER } = options;
+  const { cursor, ack, move, wait, ...further } = options;
+  let request = options;
+  let left = options.limit ?? Number.MAX_SAFE_INTEGER;
   while (left > 0) {
-    const batch = await read({ ...options, from, limit: Math.min(left, most) });
-    yield batch;
-    left -= batch.next - batch.first;
-    from = batch.next;
-    if (batch.upToDate || batch.next === batch.first || batch.next === options.to) return;
+    const page = await read({ ...request, limit: Math.min(left, most) });
+    yield page;
+    const { epoch, first, next, upToDate } = page;
+    if (upToDate || next === first || next === options.to) return;
+    left -= next - first;
+    // By id from here on: with a cursor the server would begin each answer where that stands. In another life of the queue the
+    // id would mean another message.
+    request = { ...further, from: next, epoch };
   }
 }

@@ -13,7 +13,7 @@ export interface Clock {
   readonly random: () => number;
 }
 
-export interface RetryOptions {
+interface RetryOptions {
   /** How long after the first attempt another may begin, in ms; asked after each failure. */
   readonly retryMs: () => number;
   readonly signal?: AbortSignal | undefined;

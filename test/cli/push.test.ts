@@ -3,6 +3,7 @@ import type { Test } from 'tap';
 import t from 'tap';
 import type { RoteraClient } from '../../src/client/client.js';
 import { Running, runHere } from '../support/cli.js';
+import { Restartable } from '../support/gateway.js';
 import { SMALL } from '../support/queues.js';
 import { startServer } from '../support/server.js';
 
@@ -147,3 +148,28 @@ t.test('a disk that fills at the other end: the right code, and exactly what is 
   t.ok(acknowledged > 0 && acknowledged < 40_000);
   t.strictSame({ acknowledged, next }, { acknowledged: (await client.stat('55')).next, next: acknowledged });
 });
+
+t.test(
+  'a push whose answer was lost, and whose repeat is refused, is told as one that may have been kept',
+  async (t) => {
+    let pushes = 0;
+    const there = await Restartable.start(t, {
+      directory: t.testdir(),
+      prepare: (app) =>
+        app.addHook('preHandler', async (request, reply) => {
+          if (request.method !== 'POST') return;
+          if (++pushes === 1) there.gateway.loseAnswers(1);
+          else {
+            const problem = { code: 'unauthorized', detail: 'The token is not known.', status: 401 };
+            await reply.code(401).type('application/problem+json').send(JSON.stringify(problem));
+          }
+        }),
+    });
+    await there.server.client.create('55', SMALL);
+    const env = { ROTERA_URL: there.url };
+    const ran = await runHere(['push', '55', '--json', '-m', 'one'], env);
+    t.equal(ran.code, 69);
+    const last = ran.stderr.trim().split('\n').at(-1) as string;
+    t.match(JSON.parse(last), { error: 'unreachable', acknowledged: 0, outcome: 'unknown' });
+  },
+);

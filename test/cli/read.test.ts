@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { formatMessages } from '../../cli/message-format.js';
@@ -72,6 +73,27 @@ t.test('a cursor goes on where the last read ended', async (t) => {
   await client.push('q', 'd');
   t.equal(await read(), 'd\n');
   t.match((await client.stat('q')).cursors, { job: { position: 4, lag: 0 } });
+});
+
+t.test('a queue that is made anew while it is read ends the read: its ids mean other messages', async (t) => {
+  let reads = 0;
+  const messages = Array.from({ length: 15_000 }, (_, i) => String(i));
+  const { client, url, queues } = await startServer(t, {
+    prepare: (app) =>
+      app.addHook('preHandler', async ({ method }) => {
+        if (method !== 'GET' || ++reads !== 2) return;
+        rmSync(`${queues.directory}/q.rot`);
+        await queues.rescan();
+        await client.create('q', SMALL);
+        await client.push('q', messages);
+      }),
+  });
+  await client.create('q', SMALL);
+  await client.push('q', messages);
+  const ran = await runHere(['read', 'q', '--json', '--limit', '20000'], { ROTERA_URL: url });
+  t.equal(ran.code, 1);
+  t.equal(ran.stdout.toString().trim().split('\n').length, 10_000);
+  t.match(JSON.parse(ran.stderr), { error: 'epoch_changed' });
 });
 
 t.test('a file without its server, and while it is served', async (t) => {

@@ -3,11 +3,11 @@ import t from 'tap';
 import { type Batch, batchOf } from '../../src/batch.js';
 import type { RoteraClient } from '../../src/client/client.js';
 import { connect } from '../../src/client/node.js';
-import { isRoteraError } from '../../src/errors.js';
+import { type ErrorCode, isRoteraError, RoteraError } from '../../src/errors.js';
 import { onBothPlatforms, SwiftClock } from '../support/clients.js';
 import { Restartable } from '../support/gateway.js';
 import { SMALL } from '../support/queues.js';
-import { startServer } from '../support/server.js';
+import { type ServerOptions, startServer } from '../support/server.js';
 
 async function textsOf(client: RoteraClient, queue = 'q'): Promise<string[]> {
   const texts: string[] = [];
@@ -32,6 +32,131 @@ onBothPlatforms(t, 'one message, and several as one push', async (t, connect) =>
       [4, 'ready'],
     ],
   );
+});
+
+/** A server that refuses the pushes counted here, the first being 0, as if it were in trouble. */
+function refusing(refusals: Readonly<Record<number, { code: ErrorCode; status: number }>>): ServerOptions {
+  let pushes = 0;
+  return {
+    prepare: (app) =>
+      app.addHook('preHandler', async (request, reply) => {
+        const problem = request.method === 'POST' ? refusals[pushes++] : undefined;
+        if (problem === undefined) return;
+        await reply
+          .code(problem.status)
+          .type('application/problem+json')
+          .send(JSON.stringify({ ...problem, detail: 'Not now.' }));
+      }),
+  };
+}
+
+onBothPlatforms(
+  t,
+  'a push of unknown outcome is told as such, and the next push is not taken for it',
+  async (t, connect) => {
+    const refusals = [
+      ['starting', 503],
+      ['draining', 503],
+      ['overloaded', 503],
+      ['unauthorized', 401],
+      ['queue_not_found', 404],
+      ['producer_gap', 409],
+      ['push_too_large', 413],
+    ] as const;
+    for (const [code, status] of refusals) {
+      const directory = t.testdir({ [code]: {} });
+      const options = { directory: `${directory}/${code}`, ...refusing({ 1: { code, status } }) };
+      const there = await Restartable.start(t, options);
+      const client = connect({ url: there.url, clock: new SwiftClock(), retryMs: 100 });
+      await client.create('q', SMALL);
+      there.gateway.loseAnswers(1);
+      const details = { outcome: 'unknown', refusal: code };
+      await t.rejects(client.push('q', 'a'), { code: 'unreachable', details }, code);
+      t.match(await client.push('q', 'b'), { first: 1, next: 2, duplicate: false }, code);
+      t.strictSame(await textsOf(there.server.client), ['a', 'b'], code);
+    }
+  },
+);
+
+t.test('what the last try leaves open is told as well, and what was never sent is not open', async (t) => {
+  for (const [code, status] of [
+    ['queue_read_only', 503],
+    ['internal', 500],
+  ] as const) {
+    const directory = t.testdir({ [code]: {} });
+    const { client } = await startServer(t, {
+      directory: `${directory}/${code}`,
+      ...refusing({ 0: { code, status } }),
+    });
+    await client.create('q', SMALL);
+    await t.rejects(client.push('q', 'a'), { code, details: { outcome: 'unknown' } });
+    t.match(await client.push('q', 'b'), { duplicate: false });
+  }
+  const error = await connect({ url: 'http://127.0.0.1:1', retryMs: 0 })
+    .push('q', 'a')
+    .catch((thrown: unknown) => thrown);
+  t.match(error, { code: 'unreachable' });
+  t.notMatch(error, { details: { outcome: 'unknown' } });
+});
+
+t.test('a push that was aborted under way does not swallow the next one', async (t) => {
+  const there = await Restartable.start(t, { directory: t.testdir() });
+  const ending = new AbortController();
+  // A reason that looks like a refusal is none.
+  const reason = new RoteraError('overloaded', 'enough');
+  const clock = new SwiftClock();
+  clock.sleep = async () => {
+    ending.abort(reason);
+    throw reason;
+  };
+  const client = connect({ url: there.url, clock });
+  await client.create('q', SMALL);
+  there.gateway.loseAnswers(1);
+  await t.rejects(client.push('q', 'a', { signal: ending.signal }), reason);
+  t.match(await client.push('q', 'b'), { first: 1, duplicate: false });
+});
+
+t.test('a condition that is not met settles the doubt: the push was not kept', async (t) => {
+  const there = await Restartable.start(t, { directory: t.testdir() });
+  const client = connect({ url: there.url, clock: new SwiftClock() });
+  const { epoch } = await client.create('q', SMALL);
+  await client.push('q', 'a');
+  there.gateway.loseAnswers(1);
+  const error = await client.push('q', 'b', { ifAt: { epoch, next: 0 } }).catch((thrown: unknown) => thrown);
+  t.match(error, { code: 'next_moved' });
+  t.notMatch(error, { details: { outcome: 'unknown' } });
+  there.gateway.loseAnswers(1);
+  t.match(await client.push('q', 'c', { ifAt: { epoch, next: 1 } }), { first: 1, duplicate: true });
+});
+
+t.test('a producer that is not known any more gets a new name, unless its push is in doubt', async (t) => {
+  const there = await Restartable.start(t, {
+    directory: t.testdir(),
+    ...refusing({ 1: { code: 'starting', status: 503 } }),
+  });
+  const client = connect({ url: there.url, clock: new SwiftClock() });
+  await client.create('q', SMALL);
+  await client.push('q', 'a');
+  const { queues } = there.server;
+  rmSync(`${queues.directory}/q.rot`);
+  await queues.rescan();
+  await there.server.client.create('q', SMALL);
+  t.match(await client.push('q', 'b'), { first: 0, duplicate: false }, 'after a refusal');
+});
+
+t.test('a stream whose batch is in doubt does not send it again in halves', async (t) => {
+  const there = await Restartable.start(t, {
+    directory: t.testdir(),
+    ...refusing({ 1: { code: 'push_too_large', status: 413 } }),
+  });
+  const client = connect({ url: there.url, clock: new SwiftClock() });
+  await client.create('q', SMALL);
+  async function* source(): AsyncGenerator<Batch> {
+    there.gateway.loseAnswers(1);
+    yield batchOf(['a', 'b', 'c', 'd'].map((text) => Buffer.from(text)));
+  }
+  await t.rejects(client.push('q', source()), { code: 'unreachable', details: { outcome: 'unknown' } });
+  t.strictSame(await textsOf(there.server.client), ['a', 'b', 'c', 'd'], 'kept once');
 });
 
 onBothPlatforms(t, 'an answer that is lost does not double its push', async (t, connect) => {

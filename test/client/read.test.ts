@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import t from 'tap';
 import { messagesOf } from '../../src/batch.js';
 import { onBothPlatforms } from '../support/clients.js';
@@ -53,6 +54,54 @@ t.test('pages go on to the end, to an id, or to a number of messages', async (t)
   t.strictSame(await ids({}), range(0, 25_000));
   t.strictSame(await ids({ from: 5, to: 20_000 }), range(5, 20_000));
   t.strictSame(await ids({ from: -12_000, limit: 11_000 }), range(13_000, 24_000));
+});
+
+t.test('pages go on from where a cursor stands, and leave it there', async (t) => {
+  const { client } = await startServer(t);
+  await client.create('q', SMALL);
+  await client.push(
+    'q',
+    Array.from({ length: 25_000 }, (_, i) => String(i)),
+  );
+  const pages = async (options: object): Promise<Array<[first: number, next: number]>> => {
+    const all: Array<[number, number]> = [];
+    for await (const { first, next } of client.pages('q', { cursor: 'c', ...options })) {
+      all.push([first, next]);
+      if (all.length > 5) break;
+    }
+    return all;
+  };
+  t.strictSame(await pages({ wait: 1 }), [
+    [0, 10_000],
+    [10_000, 20_000],
+    [20_000, 25_000],
+  ]);
+  t.match((await client.stat('q')).cursors, { c: { position: 0 } });
+  t.strictSame(await pages({ ack: 9_999, limit: 12_000 }), [
+    [10_000, 20_000],
+    [20_000, 22_000],
+  ]);
+  t.match((await client.stat('q')).cursors, { c: { position: 10_000 } });
+  t.strictSame(await pages({ from: 5, move: true, to: 10_010 }), [
+    [5, 10_005],
+    [10_005, 10_010],
+  ]);
+  t.match((await client.stat('q')).cursors, { c: { position: 5 } });
+  t.strictSame(await pages({ limit: 0 }), []);
+});
+
+t.test('pages do not go on in another life of the queue', async (t) => {
+  const { client, queues } = await startServer(t);
+  const messages = Array.from({ length: 25_000 }, (_, i) => String(i));
+  await client.create('q', SMALL);
+  await client.push('q', messages);
+  const pages = client.pages('q');
+  t.match(await pages.next(), { value: { first: 0, next: 10_000 } });
+  rmSync(`${queues.directory}/q.rot`);
+  await queues.rescan();
+  await client.create('q', SMALL);
+  await client.push('q', messages);
+  await t.rejects(pages.next(), { code: 'epoch_changed' });
 });
 
 onBothPlatforms(t, 'a read waits for a first message, until it is aborted', async (t, connect) => {
