@@ -1,7 +1,7 @@
 /**
  * What every route group of the server gets.
  */
-import type { FastifyBaseLogger, FastifyReply } from 'fastify';
+import type { FastifyBaseLogger } from 'fastify';
 import type { Verb } from '../protocol/api.js';
 import type { Queues } from '../queue/queues.js';
 import type { Token } from '../tokens.js';
@@ -57,12 +57,4 @@ declare module 'fastify' {
     /** Set where tokens are asked for. */
     token: Token | undefined;
   }
-}
-
-/** Aborted when the answer is complete or the client has gone away. */
-export function goneSignal(reply: FastifyReply): AbortSignal {
-  const gone = new AbortController();
-  // Of the response, not of its socket: a connection that is kept alive would collect a listener for every read.
-  reply.raw.once('close', () => gone.abort());
-  return gone.signal;
 }

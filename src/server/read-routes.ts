@@ -19,7 +19,8 @@ import { resolveFrom } from '../queue/position.js';
 import type { Queue } from '../queue/queue.js';
 import { type Gap, gapOf, type ReadOptions, type ReadResult } from '../queue/read.js';
 import { checkBegun, checkEpoch, namesTag, needsCursor, negotiate, openCursor, setQueueHeaders } from './answers.js';
-import { type Context, goneSignal, type QueueRoute } from './context.js';
+import type { Context, QueueRoute } from './context.js';
+import { goneSignal } from './gone.js';
 import { messagesBatch, messagesLines, readText, timeText } from './messages.js';
 import { firstOf } from './signals.js';
 import { countMissed, gapError } from './tail.js';
@@ -63,9 +64,11 @@ async function startOf(queue: Queue, parameters: ReadParameters, { now, windows 
     if (lone === undefined) return wanted ?? queue.oldest;
     throw needsCursor(lone);
   }
+  // Looked at first: a read that is refused must have stored no ack, and moved and made no cursor.
+  const known = move === true ? undefined : queue.cursor(cursor)?.position;
+  const begin = known === undefined ? (wanted ?? queue.oldest) : Math.max(known, (ack ?? -1) + 1);
+  checkTo(begin, to);
   if (ack !== undefined) {
-    // Looked at first: a read that is refused must not have stored its ack.
-    checkTo(ack + 1, to);
     const { position } = await queue.moveCursor({ kind: 'ack', name: cursor, id: ack });
     windows.advance(queue, cursor, position);
   }

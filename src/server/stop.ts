@@ -51,6 +51,9 @@ export function stopGracefully(app: FastifyInstance): AbortSignal {
   return stop.signal;
 }
 
+/** A TLS connection knows the one below it. Node does not document that, and tells it in no other way. */
+type Secured = Socket & { readonly _parent?: Socket };
+
 /** Connections that have not asked for anything, as browsers open them ahead of need: Node does not count them as idle. */
 class SilentConnections {
   readonly #sockets = new Set<Socket>();
@@ -59,9 +62,11 @@ class SilentConnections {
   constructor({ server }: FastifyInstance) {
     const spoke = ({ socket }: IncomingMessage): void => this.#remove(socket);
     server.on('request', spoke).on('upgrade', spoke);
-    server.on('connection', (socket: Socket) => {
-      this.#sockets.add(socket);
-      socket.once('close', () => this.#remove(socket));
+    server.on('connection', (socket: Socket) => this.#add(socket));
+    // With TLS, requests come on a socket of their own: the one below is looked at only until there is that one.
+    server.on('secureConnection', (socket: Secured) => {
+      this.#add(socket);
+      if (socket._parent !== undefined) this.#remove(socket._parent);
     });
   }
 
@@ -79,6 +84,11 @@ class SilentConnections {
 
   cut(): void {
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #add(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#remove(socket));
   }
 
   #remove(socket: Socket): void {

@@ -10,6 +10,7 @@ import type { Queue } from '../queue/queue.js';
 import type { ReadResult } from '../queue/read.js';
 import { queueHeaders } from './answers.js';
 import type { Context } from './context.js';
+import { whenOver } from './gone.js';
 import { messageTexts } from './messages.js';
 import { NO_SNIFF } from './problems.js';
 import { firstOf } from './signals.js';
@@ -62,11 +63,8 @@ export async function tailOverEvents(response: ServerResponse, plan: TailPlan, c
   const { heartbeatMs, stalledMs } = context.limits;
   const gone = new AbortController();
   const leave = (): void => gone.abort();
-  response.on('close', leave).on('error', leave);
-  // An answer that waits behind another one of its connection is not told by Node that the connection is gone.
-  const { socket } = response.req;
-  if (socket.destroyed) leave();
-  else socket.once('close', leave);
+  response.on('error', leave);
+  whenOver(response, leave);
   const write = async (text: string | Buffer): Promise<void> => {
     if (response.write(text)) return;
     const { signal, done } = firstOf([gone.signal], stalledMs);

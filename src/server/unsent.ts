@@ -3,6 +3,7 @@
  */
 import type { FastifyReply } from 'fastify';
 import { RoteraError } from '../errors.js';
+import { whenOver } from './gone.js';
 
 const MIB = 1024 * 1024;
 /** From so many bytes on, reads get less than they ask for. */
@@ -36,13 +37,13 @@ export class Unsent {
 
   /** Sends an answer. */
   send(reply: FastifyReply, body: Buffer | string): FastifyReply {
-    const { length } = body;
-    if (length < SHORT_BYTES) return reply.send(body);
-    this.#bytes += length;
+    const bytes = Buffer.byteLength(body);
+    if (bytes < SHORT_BYTES) return reply.send(body);
+    this.#bytes += bytes;
     // The system may hold all of a shorter answer for a client that takes none of it: such a connection is not kept.
     if (this.#bytes > AMPLE_BYTES / 2) reply.header('connection', 'close');
-    reply.raw.once('close', () => {
-      this.#bytes -= length;
+    whenOver(reply.raw, () => {
+      this.#bytes -= bytes;
     });
     // That of the socket: it begins anew with whatever is taken, and Node sets it back for the next request.
     reply.raw.setTimeout(this.#stalledMs, () => {

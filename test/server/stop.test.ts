@@ -1,11 +1,14 @@
 import { once } from 'node:events';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { request } from 'node:http';
-import { connect, type Socket } from 'node:net';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import t from 'tap';
+import { certificate, withoutOpenssl } from '../support/certificate.js';
 import { pushTexts, readFrom, texts } from '../support/queues.js';
 import { isProblem, sendOverHttp, startServer } from '../support/server.js';
 import { tailOverEvents, tailOverWebSocket } from '../support/tails.js';
+import { startListening } from '../support/wire.js';
 
 const LIMITS = { maxBytes: 100_000, reserve: false };
 
@@ -128,4 +131,86 @@ t.test('a connection that asks for nothing does not hold up the server', async (
   await Promise.all([once(socket, 'connect'), once(app.server, 'connection')]);
   await Promise.all([once(socket.resume(), 'close'), app.close()]);
   t.equal(cut, true);
+});
+
+/** Resolves to what a promise does, or to undefined when it is not done yet. */
+const doneAtOnce = <T>(promise: Promise<T>): Promise<T | undefined> =>
+  Promise.race([promise, new Promise<undefined>((resolve) => setImmediate(resolve, undefined))]);
+
+t.test('with TLS, what is under way is finished as well', { skip: withoutOpenssl }, async (t) => {
+  const directory = t.testdir({ certificate: {}, rots: {} });
+  const tls = certificate(`${directory}/certificate`);
+  const wire = await startListening(t, { directory: `${directory}/rots`, tls });
+  const { app, queues, send } = wire;
+  const { queue } = await queues.create('q', LIMITS);
+  const socket = await wire.open('/queues/q/tail');
+  const events = await wire.events('/queues/q/tail');
+  const pusher = await wire.open('/queues/q/push');
+
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let waiting = 0;
+  const [push, waitFor] = [queue.push.bind(queue), queue.waitFor.bind(queue)];
+  const bothWait = new Promise<void>((resolve) => {
+    const one = (): void => {
+      waiting++;
+      if (waiting === 3) resolve();
+    };
+    queue.push = (async (...words: Parameters<typeof push>) => {
+      one();
+      await released;
+      return push(...words);
+    }) as typeof queue.push;
+    queue.waitFor = (id, signal) => {
+      one();
+      return waitFor(id, signal);
+    };
+  });
+  const poll = send({ path: '/queues/q/messages?wait=60' });
+  const pushed = send({ method: 'POST', path: '/queues/q/messages', body: 'hello' });
+  pusher.send('frame');
+  await bothWait;
+
+  t.equal(await doneAtOnce(app.stopAccepting().then(() => true)), true, 'every connection has asked for something');
+  const closed = app.close();
+  const answer = await poll;
+  t.strictSame([answer.status, answer.headers['connection']], [200, 'close']);
+  release();
+  t.equal((await pushed).status, 200);
+  t.match(await pusher.json(), { next: Number, duplicate: false });
+  t.equal((await pusher.closed()).code, 1001);
+  t.ok(await socket.upTo('draining'));
+  t.equal((await socket.closed()).code, 1001);
+  while ((await events.next()).event !== 'draining');
+  await events.ended();
+  await closed;
+});
+
+t.test('with TLS, connections that ask for nothing do not hold up the server', { skip: withoutOpenssl }, async (t) => {
+  const cut: boolean[] = [];
+  const directory = t.testdir({ certificate: {}, rots: {} });
+  const tls = certificate(`${directory}/certificate`);
+  const silent: Socket[] = [];
+  const { app } = await startListening(t, {
+    directory: `${directory}/rots`,
+    tls,
+    // Runs behind the server's own hook.
+    prepare: (app) => app.addHook('preClose', async () => void cut.push(...silent.map(({ destroyed }) => destroyed))),
+  });
+  const { port } = app.server.address() as AddressInfo;
+  // One that does not even say hello, and one that says no more.
+  const accepted = once(app.server, 'connection') as Promise<[Socket]>;
+  const mute = connect(port, '127.0.0.1');
+  silent.push((await accepted)[0]);
+  const secured = once(app.server, 'secureConnection') as Promise<[Socket]>;
+  const shy = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false });
+  silent.push((await secured)[0]);
+  for (const client of [mute, shy]) {
+    client.on('error', () => undefined).resume();
+    t.teardown(() => client.destroy());
+  }
+  await app.close();
+  t.strictSame(cut, [true, true]);
 });
