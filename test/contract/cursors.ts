@@ -60,7 +60,7 @@ export const cursors: Suite = (t, start) => {
     t.equal((await read(wire, `?cursor=c&ack=4&epoch=${queue.epoch}`)).status, 200);
   });
 
-  t.test('a read that is refused has stored no ack', async (t) => {
+  t.test('a read that is refused has stored no ack, and moved and made no cursor', async (t) => {
     const wire = await start(t);
     await pushNumbered(await makeQueue(wire), 0, 5);
     await read(wire, '?cursor=c');
@@ -68,7 +68,10 @@ export const cursors: Suite = (t, start) => {
     isProblem(t, await read(wire, '?cursor=c&ack=3&limit=0'), 400, 'bad_parameter', { parameter: 'limit' });
     const accept = { accept: 'text/plain' };
     isProblem(t, await read(wire, '?cursor=c&ack=3', accept), 406, 'not_acceptable');
+    isProblem(t, await read(wire, '?cursor=c&from=4&move=true&to=3'), 400, 'bad_parameter', { parameter: 'to' });
     t.equal(await positionOf(wire), 0);
+    isProblem(t, await read(wire, '?cursor=another&from=4&to=3'), 400, 'bad_parameter', { parameter: 'to' });
+    isProblem(t, await read(wire, '?cursor=another&ack=1'), 404, 'cursor_not_found');
   });
 
   t.test('it outlives the server', async (t) => {
