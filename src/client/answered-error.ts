@@ -19,9 +19,14 @@ export function answeredError(response: HttpResponse, url: URL): RoteraError {
   if (GATEWAY_STATUSES.has(status)) {
     return new RoteraError('unreachable', `The gateway at ${url.origin} answers ${status}: its server is away.`);
   }
-  const form = response.header('content-type') ?? 'no content type';
-  const detail = `What answers at ${url.origin} is no rotera server (status ${status}, ${form}): is the address right?`;
-  return new RoteraError('not_rotera', detail, { status });
+  return foreignAnswer(response, url);
+}
+
+/** What is said of an answer that no rotera server gives. */
+export function foreignAnswer({ status, header }: HttpResponse, url: URL, options?: ErrorOptions): RoteraError {
+  const form = header('content-type') ?? 'no content type';
+  const text = `What answers at ${url.origin} is no rotera server (status ${status}, ${form}): is the address right?`;
+  return new RoteraError('not_rotera', text, { status }, options);
 }
 
 /** The error of a problem document, which a tail's `error` frame is as well. */

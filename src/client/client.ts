@@ -47,7 +47,8 @@ export class RoteraClient {
 
   /** Makes a queue, or finds it when it is there with the same limits. Durable on return. @throws `config_mismatch`, `disk_full` */
   async create(queue: string, limits: CreateLimits = {}, options: CallOptions = {}): Promise<StatBody> {
-    return this.#json('PUT', this.#path(queue), { ...options, body: JSON.stringify(limits) });
+    const call = { ...options, body: JSON.stringify(limits) };
+    return this.#json<StatBody>('PUT', this.#path(queue), 'epoch', call);
   }
 
   /**
@@ -115,12 +116,12 @@ export class RoteraClient {
 
   /** How a queue stands, with its cursors. */
   stat(queue: string, options: CallOptions = {}): Promise<QueueBody> {
-    return this.#json('GET', this.#path(queue), options);
+    return this.#json<QueueBody>('GET', this.#path(queue), 'epoch', options);
   }
 
   /** The stat of every queue, sorted by name. */
   list(options: CallOptions = {}): Promise<ListBody> {
-    return this.#json('GET', '/queues', options);
+    return this.#json<ListBody>('GET', '/queues', 'queues', options);
   }
 
   /** Ends the connections that are kept between requests. Tails end by their own signals. */
@@ -141,8 +142,13 @@ export class RoteraClient {
     return `/queues/${encodeURIComponent(queue)}`;
   }
 
-  async #json<T>(method: string, path: string, call: CallOptions & { body?: string }): Promise<T> {
-    return jsonOf<T>(await this.#http.call(method, this.#http.address(path), call), this.#http.url);
+  async #json<T extends object>(
+    method: string,
+    path: string,
+    member: keyof T & string,
+    call: CallOptions & { body?: string },
+  ): Promise<T> {
+    return jsonOf<T>(await this.#http.call(method, this.#http.address(path), call), this.#http.url, member);
   }
 }
 

@@ -1,13 +1,17 @@
-import { RoteraError } from '../errors.js';
+import { foreignAnswer } from './answered-error.js';
 import type { HttpResponse } from './transport.js';
 
-/** The JSON of an answer, trusted to be what its route gives. @throws `not_rotera` when it is no JSON */
-export function jsonOf<T>(response: HttpResponse, url: URL): T {
+/**
+ * The JSON of an answer, trusted to be what its route gives when it has the member that tells it from others: many a server
+ * says 200 and some JSON to everything.
+ * @throws `not_rotera`
+ */
+export function jsonOf<T extends object>(response: HttpResponse, url: URL, member: keyof T & string): T {
   try {
-    return JSON.parse(new TextDecoder().decode(response.body)) as T;
+    const value: unknown = JSON.parse(new TextDecoder().decode(response.body));
+    if (typeof value === 'object' && value !== null && member in value) return value as T;
   } catch (cause) {
-    const form = response.header('content-type') ?? 'no content type';
-    const text = `What answers at ${url.origin} is no rotera server (${form}): is the address right?`;
-    throw new RoteraError('not_rotera', text, { status: response.status }, { cause });
+    throw foreignAnswer(response, url, { cause });
   }
+  throw foreignAnswer(response, url);
 }

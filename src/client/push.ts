@@ -132,7 +132,8 @@ async function send(
     'producer-seq': String(producer.seq),
     ...(ifAt === undefined ? {} : { 'if-match': `"${ifAt.epoch}:${ifAt.next}"` }),
   };
-  const pushed = jsonOf<PushBody>(await http.attempt('POST', url, { headers, body: batch.records, signal }), http.url);
+  const answer = await http.attempt('POST', url, { headers, body: batch.records, signal });
+  const pushed = jsonOf<PushBody>(answer, http.url, 'duplicate');
   producer.seq++;
   return pushed;
 }

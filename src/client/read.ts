@@ -3,6 +3,7 @@
  */
 import type { ReadBody } from '../protocol/answers.js';
 import { BATCH_TYPE, JSON_TYPE } from '../protocol/api.js';
+import { foreignAnswer } from './answered-error.js';
 import type { Call, CallOptions, Http } from './http.js';
 import { jsonOf } from './json.js';
 import { type MessageBatch, messagesOfBodies } from './message.js';
@@ -50,13 +51,16 @@ function request(http: Http, queue: string, { signal, retryMs, ...query }: ReadO
 }
 
 export async function readMessages(http: Http, queue: string, options: ReadOptions): Promise<MessageBatch> {
-  const body = jsonOf<ReadBody>(await http.call('GET', ...request(http, queue, options, JSON_TYPE)), http.url);
+  const answer = await http.call('GET', ...request(http, queue, options, JSON_TYPE));
+  const body = jsonOf<ReadBody>(answer, http.url, 'messages');
   const { epoch, first, next, upToDate, gap, messages } = body;
   return { queue, epoch, first, next, upToDate, gap, messages: messagesOfBodies(messages) };
 }
 
 export async function readRecords(http: Http, queue: string, options: ReadOptions): Promise<RecordBatch> {
-  const { header, body } = await http.call('GET', ...request(http, queue, options, BATCH_TYPE));
+  const answer = await http.call('GET', ...request(http, queue, options, BATCH_TYPE));
+  const { header, body } = answer;
+  if (header('rotera-read-next') === null) throw foreignAnswer(answer, http.url);
   const gap = /^(\d+)-(\d+)$/
     .exec(header('rotera-gap') ?? '')
     ?.slice(1)

@@ -4,9 +4,13 @@
 import { EVENT_STREAM_TYPE } from '../protocol/api.js';
 import type { HttpResponse, SocketRequest, Transport } from './transport.js';
 
+/** Followed, a push would become a GET on many a redirect, whose answer looks like that of a push. */
+const REDIRECT = 'manual';
+
 export const webTransport: Transport = {
   async request({ method, url, headers, body, signal }) {
-    return whole(await fetch(url, { method, headers, body: (body as BodyInit | undefined) ?? null, signal }));
+    const init = { method, headers, body: (body as BodyInit | undefined) ?? null, signal };
+    return whole(await fetch(url, { ...init, redirect: REDIRECT }));
   },
 
   openSocket(request, listener) {
@@ -57,7 +61,7 @@ async function whyRefused({ url, token }: SocketRequest): Promise<HttpResponse> 
   const ending = new AbortController();
   const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const headers = { accept: EVENT_STREAM_TYPE, ...authorization };
-  const response = await fetch(url, { headers, signal: ending.signal });
+  const response = await fetch(url, { headers, signal: ending.signal, redirect: REDIRECT });
   if (!response.ok) return whole(response);
   ending.abort();
   throw new Error('not refused');

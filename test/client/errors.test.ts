@@ -4,6 +4,7 @@ import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import type { Test } from 'tap';
 import t from 'tap';
 import { onBothPlatforms, SwiftClock } from '../support/clients.js';
+import { SMALL } from '../support/queues.js';
 import { startServer } from '../support/server.js';
 
 /** Something that is no rotera server. */
@@ -48,6 +49,9 @@ onBothPlatforms(t, 'other servers are not taken for rotera', async (t, connect) 
     [404, 'text/html', '<h1>Not Found</h1>'],
     [404, 'application/json', '{"message":"no such thing"}'],
     [500, 'text/plain', ''],
+    [200, 'application/json', '{"ok":true}'],
+    [200, 'application/json', 'null'],
+    [200, 'application/json', '[]'],
   ];
   for (const [status, type, body] of answers) {
     const url = await foreign(t, (_request, response) =>
@@ -56,7 +60,25 @@ onBothPlatforms(t, 'other servers are not taken for rotera', async (t, connect) 
     const client = connect({ url, clock: new SwiftClock() });
     await t.rejects(client.stat('q'), { code: 'not_rotera' }, `${status} ${body}`);
     await t.rejects(client.push('q', 'a'), { code: 'not_rotera' });
+    await t.rejects(client.create('q'), { code: 'not_rotera' });
+    await t.rejects(client.list(), { code: 'not_rotera' });
+    await t.rejects(client.read('q'), { code: 'not_rotera' });
+    await t.rejects(client.readRecords('q'), { code: 'not_rotera' });
   }
+});
+
+onBothPlatforms(t, 'a redirect is not followed: a push would become a read', async (t, connect) => {
+  const { url: there, client: direct } = await startServer(t);
+  await direct.create('q', SMALL);
+  for (const status of [301, 302, 303, 307, 308]) {
+    const url = await foreign(t, (request, response) =>
+      response.writeHead(status, { location: `${there}${request.url}` }).end(),
+    );
+    const client = connect({ url, clock: new SwiftClock() });
+    await t.rejects(client.push('q', 'a'), { code: 'not_rotera' }, String(status));
+    await t.rejects(client.stat('q'), { code: 'not_rotera' }, String(status));
+  }
+  t.match(await direct.stat('q'), { next: 0 });
 });
 
 t.test('what does not speak HTTP is told apart from nobody', async (t) => {
