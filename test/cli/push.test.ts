@@ -128,6 +128,36 @@ t.test('Ctrl-C ends the input: what had come is pushed and told', async (t) => {
   t.strictSame(await kept(), ['one', 'two']);
 });
 
+t.test('a second Ctrl-C gives up a server that does not answer; what was acknowledged is told', async (t) => {
+  let pushes = 0;
+  const { client, url } = await startServer(t, {
+    prepare: (app) =>
+      app.addHook('preHandler', async (request, reply) => {
+        if (request.method !== 'POST' || ++pushes < 2) return;
+        await reply.code(503).send('away');
+      }),
+  });
+  await client.create('55', SMALL);
+  const push = new Running(['push', '55', '--json'], { ROTERA_URL: url });
+  push.stdin.write('one\n');
+  while ((await client.stat('55')).next < 1);
+  push.stdin.write('two\n');
+  await push.said(/"retry"/);
+  push.interrupt();
+  await push.said(/"waiting"/);
+  push.interrupt();
+  t.equal(await push.done, 130);
+  t.strictSame(JSON.parse(push.stdout), { queue: '55', messages: 1, next: 1 });
+});
+
+t.test('Ctrl-C before the server has ever answered ends the push', async (t) => {
+  const push = new Running(['push', '55', '--json', '--retry', '5m'], { ROTERA_URL: 'http://127.0.0.1:1' });
+  await push.said(/"retry"/);
+  push.interrupt();
+  t.equal(await push.done, 130);
+  t.strictSame(JSON.parse(push.stdout), { queue: '55', messages: 0, next: null });
+});
+
 t.test('a disk that fills at the other end: the right code, and exactly what is safe', async (t) => {
   let pushes = 0;
   const { client, url } = await startServer(t, {
