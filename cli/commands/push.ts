@@ -1,10 +1,10 @@
 import { Command, Option } from 'clipanion';
 import { type Batch, batchOf, MAX_MESSAGE_BYTES } from '../../src/batch.js';
-import { isRoteraError, RoteraError } from '../../src/errors.js';
+import { isRoteraError, messageOf, RoteraError } from '../../src/errors.js';
 import type { StatBody } from '../../src/protocol/answers.js';
 import { ClientCommand } from '../command.js';
 import { Interrupted } from '../context.js';
-import { endedBy, inputSize, isTyped, openInput } from '../input.js';
+import { endedBy, inputSize, isTyped, readInput } from '../input.js';
 import { startProgress } from '../progress.js';
 import { parseDelimiter, split } from '../split.js';
 import { countedText } from '../units.js';
@@ -122,11 +122,12 @@ export class PushCommand extends ClientCommand {
 
   /** The same error, which says as well what is safe. */
   #withTally(error: unknown): unknown {
-    if (!isRoteraError(error)) return error;
+    if (error instanceof Interrupted) return error;
     const { queue } = this;
     const messages = this.#acknowledged;
-    const text = `${error.message} Acknowledged before that: ${countedText(messages, 'message')}.`;
-    return new RoteraError(error.code, text, { queue, acknowledged: messages, next: this.#next }, { cause: error });
+    const code = isRoteraError(error) ? error.code : 'internal';
+    const text = `${messageOf(error)} Acknowledged before that: ${countedText(messages, 'message')}.`;
+    return new RoteraError(code, text, { queue, acknowledged: messages, next: this.#next }, { cause: error });
   }
 
   async *#source(mostBytes: number): AsyncGenerator<Batch> {
@@ -141,7 +142,7 @@ export class PushCommand extends ClientCommand {
         this.notice('reading lines from the terminal; Ctrl-D ends', { reading: 'terminal' });
       }
       if (this.wholeFile) yield batchOf([await this.#wholeFile(path, mostBytes)]);
-      else yield* split(openInput(path, this.context.stdin), { delimiter, mostBytes, name });
+      else yield* split(readInput(path, this.context.stdin), { delimiter, mostBytes, name });
     }
   }
 
@@ -152,7 +153,7 @@ export class PushCommand extends ClientCommand {
   async #wholeFile(path: string, mostBytes: number): Promise<Uint8Array> {
     const parts: Uint8Array[] = [];
     let bytes = 0;
-    for await (const part of openInput(path, this.context.stdin)) {
+    for await (const part of readInput(path, this.context.stdin)) {
       parts.push(part);
       bytes += part.length;
       if (bytes <= Math.min(mostBytes, MAX_MESSAGE_BYTES)) continue;

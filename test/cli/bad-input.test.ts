@@ -115,8 +115,8 @@ t.test('a directory as input', async (t) => {
   await connect({ url }).create('q', { reserve: false });
   for (const line of ['ROTERA push q --json < /', 'ROTERA push q --json /']) {
     const { code, stderr } = await shell(line, url);
-    t.equal(code, 2, line);
-    t.match(JSON.parse(stderr), { error: 'bad_parameter', acknowledged: 0 }, line);
+    t.equal(code, 66, line);
+    t.match(JSON.parse(stderr), { error: 'file_unreadable', acknowledged: 0 }, line);
   }
 });
 

@@ -83,10 +83,28 @@ t.test('a file that is not there is told before anything of it is pushed, and wh
   const { env, kept, dir } = await given(t, {}, { a: 'one\ntwo\n', folder: {} });
   for (const missing of ['missing', 'folder']) {
     const ran = await runHere(['push', '55', '--json', join(dir, 'a'), join(dir, missing)], env);
-    t.equal(ran.code, 2);
-    t.match(JSON.parse(ran.stderr), { error: 'bad_parameter', acknowledged: 2 });
+    t.equal(ran.code, 66);
+    t.match(JSON.parse(ran.stderr), { error: 'file_unreadable', acknowledged: 2 });
   }
   t.strictSame(await kept(), ['one', 'two', 'one', 'two']);
+});
+
+t.test('a file that is there and cannot be read', { skip: process.platform !== 'linux' }, async (t) => {
+  const { env, kept, dir } = await given(t, {}, { a: 'one\ntwo\n' });
+  const ran = await runHere(['push', '55', '--json', join(dir, 'a'), '/proc/self/mem'], env);
+  t.equal(ran.code, 66);
+  t.match(JSON.parse(ran.stderr), { error: 'file_unreadable', acknowledged: 2, next: 2 });
+  t.strictSame(await kept(), ['one', 'two']);
+});
+
+t.test('an input that breaks off: what had come is pushed and told', async (t) => {
+  const { env, kept } = await given(t);
+  const push = new Running(['push', '55', '--json'], env);
+  push.stdin.write('one\ntwo\nhal');
+  while ((await kept()).length < 2);
+  push.stdin.destroy(new Error('the line is cut'));
+  t.equal(await push.done, 66);
+  t.match(JSON.parse(push.stderr), { error: 'file_unreadable', acknowledged: 2, next: 2 });
 });
 
 t.test('a line that is too long ends the push behind the lines before it', async (t) => {
