@@ -2,15 +2,16 @@
  * How a command line is run.
  */
 import { Cli } from 'clipanion';
+import { RoteraError } from '../src/errors.js';
 import { CompleteCommand } from './commands/complete.js';
 import { COMMANDS, findCommand } from './commands.js';
 import type { Context, Outcome } from './context.js';
-import { USAGE } from './exit-codes.js';
 import { commandHelp, generalHelp } from './help.js';
 import { manual } from './markdown.js';
 import { normalize } from './normalize.js';
+import { report } from './report.js';
 import { styleFor } from './style.js';
-import { usageText } from './usage-error.js';
+import { unknownCommand, usageText } from './usage-error.js';
 import { packageVersion } from './version.js';
 
 export function buildCli(): Cli<Context> {
@@ -27,6 +28,8 @@ export async function runCli(args: readonly string[], context: Context): Promise
 
 async function runWords(cli: Cli<Context>, args: readonly string[], context: Context): Promise<Outcome> {
   const words = normalize(cli, args);
+  const unknown = unknownTopic(words);
+  if (unknown !== undefined) return refuse(unknownCommand(unknown), words, context);
   const help = helpFor(cli, words, context);
   if (help !== undefined) {
     context.stdout.write(help);
@@ -38,17 +41,37 @@ async function runWords(cli: Cli<Context>, args: readonly string[], context: Con
     const run: Context['run'] = (inner, its) => runWords(cli, inner, its);
     return { exitCode: await cli.run(command, { ...context, run }), command };
   } catch (error) {
-    const { stderr, env } = context;
     const meant = findCommand(words.find((word) => !word.startsWith('-')));
-    stderr.write(`${styleFor(stderr, env).red('rotera:')} ${usageText(cli, words, meant, error)}\n`);
-    return { exitCode: USAGE, command: undefined };
+    return refuse(usageText(cli, words, meant, error), words, context);
   }
+}
+
+/** Says what is wrong with a command line. */
+function refuse(text: string, words: readonly string[], { stderr, env }: Context): Outcome {
+  const json = optionsIn(words).includes('--json');
+  const exitCode = report(new RoteraError('bad_parameter', text), { stderr, env, json });
+  return { exitCode, command: undefined };
+}
+
+/** The words in front of `--`. */
+function optionsIn(words: readonly string[]): readonly string[] {
+  const end = words.indexOf('--');
+  return end === -1 ? words : words.slice(0, end);
+}
+
+/** What help is asked for that there is none of, as in `rotera help nonsense`. */
+function unknownTopic(words: readonly string[]): string | undefined {
+  const before = optionsIn(words);
+  const [first = '', second] = before;
+  const topic =
+    first === 'help' ? second : before.some((word) => word === '--help' || word === '-h') ? first : undefined;
+  const isKnown = topic === undefined || topic.startsWith('-') || topic === 'help' || findCommand(topic) !== undefined;
+  return isKnown ? undefined : topic;
 }
 
 /** What is asked for with `--help`, `help`, `--version`, or nothing at all. */
 function helpFor(cli: Cli<Context>, words: readonly string[], { stdout, env }: Context): string | undefined {
-  const end = words.indexOf('--');
-  const before = end === -1 ? words : words.slice(0, end);
+  const before = optionsIn(words);
   const style = styleFor(stdout, env);
   const version = packageVersion();
   const [first, second] = before;

@@ -34,9 +34,14 @@ export abstract class BaseCommand extends Command<Context> {
       if (error instanceof Interrupted) return error.exitCode;
       // Whoever read our output has gone (as in `rotera read q | head`): nothing to say.
       if (error instanceof Error && 'code' in error && error.code === 'EPIPE') return 0;
-      const { stderr, env, hints } = this.context;
-      return report(error, { stderr, env, hints, json: this.json });
+      return this.report(error);
     }
+  }
+
+  /** Says on standard error what went wrong; answers the exit code. */
+  protected report(error: unknown): number {
+    const { stderr, env, hints } = this.context;
+    return report(error, { stderr, env, hints, json: this.json });
   }
 
   /** From now on Ctrl-C aborts `signal` instead of ending the process. */

@@ -13,6 +13,11 @@ export interface Context extends BaseContext {
    * it. Absent: nothing interrupts.
    */
   readonly interrupt?: () => AbortSignal;
+  /**
+   * A signal that the second Ctrl-C aborts, for a command that the first may leave waiting. Asking for it promises to end by it
+   * at once. Absent: as with `interrupt`.
+   */
+  readonly insist?: () => AbortSignal;
   /** What to do about an error, where commands are called by other names than those of the shell. */
   readonly hints?: Hints;
   /** Runs another command line. Given to every command. */

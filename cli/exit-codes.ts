@@ -50,6 +50,7 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   cursor_not_found: FAILURE,
   too_many_cursors: FAILURE,
   queue_not_found: NO_INPUT,
+  file_unreadable: NO_INPUT,
   not_a_rot_file: NO_INPUT,
   queue_unreadable: NO_INPUT,
   unreachable: UNAVAILABLE,

@@ -8,20 +8,19 @@ import { isTerminal } from './context.js';
 /** Large enough that reading costs little, small enough to hold some. */
 const PIECE_BYTES = 256 * 1024;
 
-/** A file, or standard input when it is called `-`. @throws `bad_parameter` */
-export function openInput(path: string, stdin: NodeJS.ReadableStream): AsyncIterable<Uint8Array> {
+/** A file, or standard input when it is called `-`, piece by piece. @throws `file_unreadable`, at the beginning or later */
+export async function* readInput(path: string, stdin: NodeJS.ReadableStream): AsyncGenerator<Uint8Array> {
   const isStdin = path === '-';
   try {
     if (statAt(path, stdin)?.isDirectory() === true) throw new Error('it is a directory');
+    if (isStdin) yield* stdin as unknown as AsyncIterable<Uint8Array>;
+    else yield* createReadStream(path, { highWaterMark: PIECE_BYTES });
   } catch (cause) {
     const text = isStdin
       ? `Standard input cannot be read: ${messageOf(cause)}.`
       : `${path} cannot be read: ${messageOf(cause)}. (A message itself is given with -m.)`;
-    throw new RoteraError('bad_parameter', text, { parameter: 'file', value: path }, { cause });
+    throw new RoteraError('file_unreadable', text, { value: path }, { cause });
   }
-  return isStdin
-    ? (stdin as unknown as AsyncIterable<Uint8Array>)
-    : createReadStream(path, { highWaterMark: PIECE_BYTES });
 }
 
 /** What the filesystem says of an input; undefined of a stream that is no file. */

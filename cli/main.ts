@@ -8,23 +8,32 @@ import { runCli } from './cli.js';
 import { Interrupted } from './context.js';
 import { FAILURE } from './exit-codes.js';
 
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 /** Runs the program with these words and ends the process with its exit code. */
 export async function main(words: readonly string[]): Promise<void> {
   const interruption = new AbortController();
+  const insistence = new AbortController();
   let asked = false;
+  let askedForSecond = false;
   let signal: NodeJS.Signals | undefined;
+  const hear = (name: (typeof SIGNALS)[number]): void => {
+    const reason = new Interrupted(128 + constants.signals[name]);
+    const isFirst = signal === undefined;
+    signal = name;
+    if (isFirst) interruption.abort(reason);
+    else if (askedForSecond && !insistence.signal.aborted) insistence.abort(reason);
+    // Whoever says it once more ends the process at once, as if it had never been asked to end well.
+    else dieOf(name);
+  };
   const interrupt = (): AbortSignal => {
-    if (!asked) {
-      asked = true;
-      for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-        // Once: the second one ends the process at once, as if it had never been asked to end well.
-        process.once(name, () => {
-          signal = name;
-          interruption.abort(new Interrupted(128 + constants.signals[name]));
-        });
-      }
-    }
+    if (!asked) for (const name of SIGNALS) process.on(name, () => hear(name));
+    asked = true;
     return interruption.signal;
+  };
+  const insist = (): AbortSignal => {
+    askedForSecond = true;
+    return insistence.signal;
   };
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') {
@@ -36,10 +45,12 @@ export async function main(words: readonly string[]): Promise<void> {
     interruption.abort(new Interrupted(0));
   });
   const stderr = withPriorities(process.stderr, process.env) as NodeJS.WriteStream;
-  process.exitCode = await runCli(words, { ...Cli.defaultContext, stderr, interrupt });
+  process.exitCode = await runCli(words, { ...Cli.defaultContext, stderr, interrupt, insist });
   // Dies of the signal all the same, as shells expect: Ctrl-C then ends a loop around the program too.
-  if (signal !== undefined) {
-    process.removeAllListeners(signal);
-    process.kill(process.pid, signal);
-  }
+  if (signal !== undefined) dieOf(signal);
+}
+
+function dieOf(signal: NodeJS.Signals): void {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
 }

@@ -3,7 +3,7 @@
  */
 import { isRoteraError, messageOf } from '../src/errors.js';
 import type { Hints } from './context.js';
-import { EXIT_CODES, FAILURE } from './exit-codes.js';
+import { EXIT_CODES } from './exit-codes.js';
 import { styleFor } from './style.js';
 
 /** What to do about an error, where its own text does not say so. */
@@ -31,11 +31,11 @@ interface ReportOptions {
 
 /** Says on standard error what went wrong and what to do; answers the exit code. */
 export function report(error: unknown, { stderr, env, json, hints }: ReportOptions): number {
-  const known = isRoteraError(error) ? error : undefined;
-  const hint = known === undefined ? undefined : (hints?.[known.code] ?? HINTS[known.code]);
+  const { code, details } = isRoteraError(error) ? error : { code: 'internal' as const, details: {} };
+  const hint = hints?.[code] ?? HINTS[code];
   const text = messageOf(error).replace(HTTP_ADVICE, '');
   const message = hint === undefined ? text : `${text} ${hint}`;
-  if (json) stderr.write(`${JSON.stringify({ error: known?.code ?? 'internal', message, ...known?.details })}\n`);
+  if (json) stderr.write(`${JSON.stringify({ error: code, message, ...details })}\n`);
   else stderr.write(`${styleFor(stderr, env).red('rotera:')} ${message}\n`);
-  return known === undefined ? FAILURE : EXIT_CODES[known.code];
+  return EXIT_CODES[code];
 }

@@ -12,13 +12,15 @@ export function usageText(
   error: unknown,
 ): string {
   if (command === undefined) {
-    const first = words.find((word) => !word.startsWith('-')) ?? words[0] ?? '';
-    return `there is no command ${first}.${guess(first, COMMANDS.map(nameOf))} See rotera --help.`;
+    return unknownCommand(words.find((word) => !word.startsWith('-')) ?? words[0] ?? '');
   }
   const name = nameOf(command);
   const reason = unknownOption(cli, words, command) ?? withoutValue(cli, words, command) ?? reasonOf(error, command);
   return `${reason}\nusage: ${`rotera ${name} [options] ${command.synopsis}`.trimEnd()}\nSee rotera ${name} --help.`;
 }
+
+export const unknownCommand = (word: string): string =>
+  `there is no command ${word}.${guess(word, COMMANDS.map(nameOf))} See rotera --help.`;
 
 /** The first option that the command does not have. */
 function unknownOption(cli: Definitions, words: readonly string[], command: RoteraCommand): string | undefined {

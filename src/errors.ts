@@ -13,6 +13,7 @@ export const errorCodes = [
   'directory_unusable',
   'disk_full',
   'file_exists',
+  'file_unreadable',
   'in_use',
   'not_a_rot_file',
   'queue_unreadable',

@@ -1,4 +1,6 @@
+import { accessSync, constants } from 'node:fs';
 import { Command, Option } from 'clipanion';
+import { messageOf, RoteraError } from '../../src/errors.js';
 import { type CheckReport, checkRotFile } from '../../src/queue/check.js';
 import { BaseCommand } from '../command.js';
 import { FAILURE } from '../exit-codes.js';
@@ -24,10 +26,24 @@ export class CheckCommand extends BaseCommand {
 
   protected async run(): Promise<void> {
     for (const file of this.files) {
+      if (!this.#isReadable(file)) continue;
       const report = await checkRotFile(file);
       if (!report.sound) this.exitCode = FAILURE;
       if (this.json) await this.printJson(report);
       else await this.print(this.#text(report));
+    }
+  }
+
+  /** Tells when it is not: that is not the file's damage, and the others are checked all the same. */
+  #isReadable(file: string): boolean {
+    try {
+      accessSync(file, constants.R_OK);
+      return true;
+    } catch (cause) {
+      const text = `${file} cannot be read: ${messageOf(cause)}.`;
+      const exitCode = this.report(new RoteraError('file_unreadable', text, { value: file }, { cause }));
+      this.exitCode ||= exitCode;
+      return false;
     }
   }
 

@@ -1,15 +1,18 @@
 import { Command, Option } from 'clipanion';
 import { type Batch, batchOf, MAX_MESSAGE_BYTES } from '../../src/batch.js';
-import { isRoteraError, RoteraError } from '../../src/errors.js';
+import { isRoteraError, messageOf, RoteraError } from '../../src/errors.js';
 import type { StatBody } from '../../src/protocol/answers.js';
 import { ClientCommand } from '../command.js';
-import { endedBy, inputSize, isTyped, openInput } from '../input.js';
+import { Interrupted } from '../context.js';
+import { endedBy, inputSize, isTyped, readInput } from '../input.js';
 import { startProgress } from '../progress.js';
 import { parseDelimiter, split } from '../split.js';
 import { countedText } from '../units.js';
 
 /** Four times the client's own: fewer waits for the disk, and still little to hold. */
 const BATCH_BYTES = 4 * 1024 * 1024;
+/** After Ctrl-C, a server that answers has done so by then. */
+const ANSWER_MS = 500;
 
 type Limits = Pick<StatBody, 'maxMessageBytes' | 'maxMessages' | 'maxBytes'>;
 const NO_LIMITS: Limits = {
@@ -27,8 +30,8 @@ export class PushCommand extends ClientCommand {
     details: `
       Each line is a message, without its newline and else as it is: an empty line is an empty message. Reads as it goes and
       holds little in memory, so that it works on endless input. When it has ended with 0, every line is on the server's disk,
-      once: what had to be repeated is not kept twice. It always says how many messages were acknowledged; Ctrl-C ends the
-      input.
+      once: what had to be repeated is not kept twice. It always says how many messages were acknowledged. Ctrl-C ends the
+      input; when the server is away, a second one gives up what it has not taken.
     `,
     examples: [
       ['Push a file', '$0 push 55 access.log'],
@@ -54,15 +57,45 @@ export class PushCommand extends ClientCommand {
   #next: number | null = null;
 
   protected async run(): Promise<void> {
-    const { client, queue } = this;
     const signal = this.interruptible();
+    const patience = this.#tellOfPatience(signal);
+    try {
+      await this.#push(signal);
+    } catch (error) {
+      if (error instanceof Interrupted) await this.#tell();
+      throw error;
+    } finally {
+      patience.stop();
+    }
+    await this.#tell();
+  }
+
+  /** Ctrl-C ends the input, and what had come is still pushed: who waits for that is told how to give it up. */
+  #tellOfPatience(signal: AbortSignal): { stop: () => void } {
+    let timer: NodeJS.Timeout | undefined;
+    const tell = (): void => this.notice('waiting for the server; Ctrl-C again gives up', { waiting: 'server' });
+    const start = (): void => {
+      timer = setTimeout(tell, ANSWER_MS);
+    };
+    signal.addEventListener('abort', start, { once: true });
+    return {
+      stop: () => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', start);
+      },
+    };
+  }
+
+  async #push(signal: AbortSignal): Promise<void> {
+    const { client, queue } = this;
     // Asked first, so that a missing queue is told before anything is typed or read.
-    const { maxMessageBytes, maxMessages, maxBytes } = await this.#limits();
+    const { maxMessageBytes, maxMessages, maxBytes } = await this.#limits(signal);
     const progress = startProgress(this.context.stderr, this.#totalBytes());
     try {
       await client.push(queue, endedBy(signal, this.#source(maxMessageBytes)), {
         batchBytes: Math.min(BATCH_BYTES, maxBytes),
         batchMessages: maxMessages,
+        signal: this.context.insist?.(),
         onPush: (pushed, batch) => {
           this.#acknowledged += batch.count;
           this.#bytes += batch.bytes;
@@ -75,12 +108,11 @@ export class PushCommand extends ClientCommand {
     } finally {
       progress.stop();
     }
-    await this.#tell();
   }
 
-  async #limits(): Promise<Limits> {
+  async #limits(signal: AbortSignal): Promise<Limits> {
     try {
-      return await this.client.stat(this.queue);
+      return await this.client.stat(this.queue, { signal });
     } catch (error) {
       // A token may be for pushes only: then the server says what is too long.
       if (isRoteraError(error, 'forbidden')) return NO_LIMITS;
@@ -90,14 +122,15 @@ export class PushCommand extends ClientCommand {
 
   /** The same error, which says as well what is safe. */
   #withTally(error: unknown): unknown {
-    if (!isRoteraError(error)) return error;
+    if (error instanceof Interrupted) return error;
     const { queue } = this;
     const messages = this.#acknowledged;
-    const text = `${error.message} Acknowledged before that: ${countedText(messages, 'message')}.`;
+    const code = isRoteraError(error) ? error.code : 'internal';
+    const text = `${messageOf(error)} Acknowledged before that: ${countedText(messages, 'message')}.`;
     // Whether the batch that failed may have been kept, besides.
-    const { outcome } = error.details;
+    const { outcome } = isRoteraError(error) ? error.details : {};
     const details = { queue, acknowledged: messages, next: this.#next, ...(outcome === undefined ? {} : { outcome }) };
-    return new RoteraError(error.code, text, details, { cause: error });
+    return new RoteraError(code, text, details, { cause: error });
   }
 
   async *#source(mostBytes: number): AsyncGenerator<Batch> {
@@ -112,7 +145,7 @@ export class PushCommand extends ClientCommand {
         this.notice('reading lines from the terminal; Ctrl-D ends', { reading: 'terminal' });
       }
       if (this.wholeFile) yield batchOf([await this.#wholeFile(path, mostBytes)]);
-      else yield* split(openInput(path, this.context.stdin), { delimiter, mostBytes, name });
+      else yield* split(readInput(path, this.context.stdin), { delimiter, mostBytes, name });
     }
   }
 
@@ -123,7 +156,7 @@ export class PushCommand extends ClientCommand {
   async #wholeFile(path: string, mostBytes: number): Promise<Uint8Array> {
     const parts: Uint8Array[] = [];
     let bytes = 0;
-    for await (const part of openInput(path, this.context.stdin)) {
+    for await (const part of readInput(path, this.context.stdin)) {
       parts.push(part);
       bytes += part.length;
       if (bytes <= Math.min(mostBytes, MAX_MESSAGE_BYTES)) continue;

@@ -20,6 +20,7 @@ export class Session {
   /** Set by the word that leaves. */
   isOver = false;
   #running: AbortController | undefined;
+  #insisting = new AbortController();
   #isTailing = false;
   readonly #runCommand: NonNullable<Context['run']>;
 
@@ -37,11 +38,17 @@ export class Session {
   /** Runs one of the CLI's own commands. */
   async run(words: readonly string[]): Promise<Outcome> {
     const running = new AbortController();
+    const insisting = new AbortController();
     this.#running = running;
+    this.#insisting = insisting;
     this.#isTailing = words[0] === 'tail';
     try {
       const interrupt = (): AbortSignal => AbortSignal.any([running.signal, this.signal]);
-      const outcome = await this.#runCommand(words, { ...this.context, interrupt });
+      const insist = (): AbortSignal => {
+        const outer = this.context.insist?.();
+        return outer === undefined ? insisting.signal : AbortSignal.any([insisting.signal, outer]);
+      };
+      const outcome = await this.#runCommand(words, { ...this.context, interrupt, insist });
       if (outcome.exitCode !== 0 && outcome.exitCode !== INTERRUPTED) this.exitCode = outcome.exitCode;
       return outcome;
     } finally {
@@ -49,8 +56,9 @@ export class Session {
     }
   }
 
-  /** Ends the command that runs; false when none does. */
+  /** Ends the command that runs, the second time even if it waits for something; false when none does. */
   interrupt(): boolean {
+    if (this.#running?.signal.aborted === true) this.#insisting.abort(new Interrupted(INTERRUPTED));
     this.#running?.abort(new Interrupted(INTERRUPTED));
     return this.#running !== undefined;
   }

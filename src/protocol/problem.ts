@@ -34,6 +34,7 @@ export const problems: Readonly<Record<ErrorCode, ProblemClass>> = {
   not_acceptable: { status: 406, title: 'No acceptable representation' },
   config_mismatch: { status: 409, title: 'The queue exists with other limits' },
   file_exists: { status: 409, title: 'The file exists' },
+  file_unreadable: { status: 500, title: 'The file cannot be read' },
   message_too_large: { status: 413, title: 'Message too large' },
   push_too_large: { status: 413, title: 'Push too large' },
   beyond_end: { status: 416, title: 'Beyond the end of the queue' },

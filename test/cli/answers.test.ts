@@ -37,7 +37,7 @@ t.test('a command that fails says why on standard error, with an exit code of it
   const failures: ReadonlyArray<readonly [words: string[], exit: number, code: ErrorCode]> = [
     [['push', 'none'], 66, 'queue_not_found'],
     [['push', '55'], 1, 'message_too_large'],
-    [['push', '55', join(files, 'missing.log')], 2, 'bad_parameter'],
+    [['push', '55', join(files, 'missing.log')], 66, 'file_unreadable'],
     [['read', 'none'], 66, 'queue_not_found'],
     [['read', '55', '--from', '7'], 1, 'beyond_end'],
     [['read', '55', '--from', 'yesterday'], 2, 'bad_parameter'],
@@ -88,6 +88,25 @@ t.test('words that are not understood are told on standard error', async (t) => 
     t.equal(ran.code, 2, words.join(' '));
     t.equal(ran.stdout.length, 0);
     t.not(ran.stderr, '');
+  }
+});
+
+t.test('words that are not understood are told as JSON when that is asked for', async (t) => {
+  for (const words of [['nonsense'], ['push'], ['read', '55', '--colour']]) {
+    const ran = await runHere([...words, '--json']);
+    t.equal(ran.code, 2, words.join(' '));
+    t.match(JSON.parse(ran.stderr), { error: 'bad_parameter', message: String });
+  }
+});
+
+t.test('help that there is none of', async (t) => {
+  for (const words of [
+    ['help', 'nonsense'],
+    ['nonsense', '--help'],
+  ]) {
+    const ran = await runHere(words);
+    t.match(ran, { code: 2, stderr: /nonsense/ }, words.join(' '));
+    t.equal(ran.stdout.length, 0);
   }
 });
 

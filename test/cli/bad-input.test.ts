@@ -7,7 +7,7 @@ import type { Test } from 'tap';
 import t from 'tap';
 import { connect } from '../../src/client/node.js';
 import { makeToken } from '../../src/tokens.js';
-import { ROTERA, run, type Serving, serve, start } from '../support/program.js';
+import { Heard, ROTERA, run, type Serving, serve, start } from '../support/program.js';
 
 /** Real processes, of a server and of the command line. */
 async function given(
@@ -115,8 +115,8 @@ t.test('a directory as input', async (t) => {
   await connect({ url }).create('q', { reserve: false });
   for (const line of ['ROTERA push q --json < /', 'ROTERA push q --json /']) {
     const { code, stderr } = await shell(line, url);
-    t.equal(code, 2, line);
-    t.match(JSON.parse(stderr), { error: 'bad_parameter', acknowledged: 0 }, line);
+    t.equal(code, 66, line);
+    t.match(JSON.parse(stderr), { error: 'file_unreadable', acknowledged: 0 }, line);
   }
 });
 
@@ -159,4 +159,23 @@ t.test('a full disk at the other end: what was acknowledged is there, and counte
   t.equal(error, 'disk_full');
   t.ok(acknowledged > 0 && acknowledged < 40_000, `${acknowledged}`);
   t.equal((await client.stat('q')).next, acknowledged);
+});
+
+t.test('Ctrl-C while the server is away: the first says how to give up, the second does', async (t) => {
+  const { url, stop } = await given(t);
+  const client = connect({ url });
+  await client.create('q', { reserve: false });
+  const push = start(['push', 'q'], { env: { ROTERA_URL: url } });
+  const heard = new Heard(push);
+  const exited = once(push, 'close');
+  push.stdin?.write('one\n');
+  while ((await client.stat('q')).next < 1);
+  await stop('SIGKILL');
+  push.stdin?.write('two\n');
+  for (const pattern of [/Trying again/, /Ctrl-C again/]) {
+    while (!pattern.test(heard.stderr)) await once(heard, 'change');
+    push.kill('SIGINT');
+  }
+  t.strictSame(await exited, [null, 'SIGINT']);
+  t.match(heard.stderr, /pushed 1 message to q/);
 });

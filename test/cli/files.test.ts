@@ -35,6 +35,14 @@ const linesOf = (text: Buffer): unknown[] =>
     .split('\n')
     .map((line) => JSON.parse(line) as unknown);
 
+t.test('check tells a file that is not there, and checks the others', async (t) => {
+  const { file } = await given(t);
+  const ran = await runHere(['check', '--json', `${file}.missing`, file]);
+  t.equal(ran.code, 66);
+  t.match(JSON.parse(ran.stderr), { error: 'file_unreadable' });
+  t.match(JSON.parse(ran.stdout.toString()), { file, sound: true });
+});
+
 t.test('check says of each file whether it is sound', async (t) => {
   const { file, dir, stop } = await given(t);
   t.match(await runHere(['check', file]), { code: 0, stderr: '' }, 'while it is served');

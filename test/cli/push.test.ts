@@ -84,10 +84,28 @@ t.test('a file that is not there is told before anything of it is pushed, and wh
   const { env, kept, dir } = await given(t, {}, { a: 'one\ntwo\n', folder: {} });
   for (const missing of ['missing', 'folder']) {
     const ran = await runHere(['push', '55', '--json', join(dir, 'a'), join(dir, missing)], env);
-    t.equal(ran.code, 2);
-    t.match(JSON.parse(ran.stderr), { error: 'bad_parameter', acknowledged: 2 });
+    t.equal(ran.code, 66);
+    t.match(JSON.parse(ran.stderr), { error: 'file_unreadable', acknowledged: 2 });
   }
   t.strictSame(await kept(), ['one', 'two', 'one', 'two']);
+});
+
+t.test('a file that is there and cannot be read', { skip: process.platform !== 'linux' }, async (t) => {
+  const { env, kept, dir } = await given(t, {}, { a: 'one\ntwo\n' });
+  const ran = await runHere(['push', '55', '--json', join(dir, 'a'), '/proc/self/mem'], env);
+  t.equal(ran.code, 66);
+  t.match(JSON.parse(ran.stderr), { error: 'file_unreadable', acknowledged: 2, next: 2 });
+  t.strictSame(await kept(), ['one', 'two']);
+});
+
+t.test('an input that breaks off: what had come is pushed and told', async (t) => {
+  const { env, kept } = await given(t);
+  const push = new Running(['push', '55', '--json'], env);
+  push.stdin.write('one\ntwo\nhal');
+  while ((await kept()).length < 2);
+  push.stdin.destroy(new Error('the line is cut'));
+  t.equal(await push.done, 66);
+  t.match(JSON.parse(push.stderr), { error: 'file_unreadable', acknowledged: 2, next: 2 });
 });
 
 t.test('a line that is too long ends the push behind the lines before it', async (t) => {
@@ -127,6 +145,36 @@ t.test('Ctrl-C ends the input: what had come is pushed and told', async (t) => {
   t.equal(await push.done, 130);
   t.strictSame(JSON.parse(push.stdout), { queue: '55', messages: 2, next: 2 });
   t.strictSame(await kept(), ['one', 'two']);
+});
+
+t.test('a second Ctrl-C gives up a server that does not answer; what was acknowledged is told', async (t) => {
+  let pushes = 0;
+  const { client, url } = await startServer(t, {
+    prepare: (app) =>
+      app.addHook('preHandler', async (request, reply) => {
+        if (request.method !== 'POST' || ++pushes < 2) return;
+        await reply.code(503).send('away');
+      }),
+  });
+  await client.create('55', SMALL);
+  const push = new Running(['push', '55', '--json'], { ROTERA_URL: url });
+  push.stdin.write('one\n');
+  while ((await client.stat('55')).next < 1);
+  push.stdin.write('two\n');
+  await push.said(/"retry"/);
+  push.interrupt();
+  await push.said(/"waiting"/);
+  push.interrupt();
+  t.equal(await push.done, 130);
+  t.strictSame(JSON.parse(push.stdout), { queue: '55', messages: 1, next: 1 });
+});
+
+t.test('Ctrl-C before the server has ever answered ends the push', async (t) => {
+  const push = new Running(['push', '55', '--json', '--retry', '5m'], { ROTERA_URL: 'http://127.0.0.1:1' });
+  await push.said(/"retry"/);
+  push.interrupt();
+  t.equal(await push.done, 130);
+  t.strictSame(JSON.parse(push.stdout), { queue: '55', messages: 0, next: null });
 });
 
 t.test('a disk that fills at the other end: the right code, and exactly what is safe', async (t) => {

@@ -38,6 +38,7 @@ export class Running extends EventEmitter {
   readonly #stdout = new Collector();
   readonly #stderr = new Collector();
   readonly #interruption = new AbortController();
+  readonly #insistence = new AbortController();
   /** Resolves to the exit code. */
   readonly done: Promise<number>;
 
@@ -53,6 +54,7 @@ export class Running extends EventEmitter {
       env,
       colorDepth: 1,
       interrupt,
+      insist: () => this.#insistence.signal,
     });
   }
 
@@ -75,8 +77,9 @@ export class Running extends EventEmitter {
     return this.stdout;
   }
 
-  /** As Ctrl-C does. */
+  /** As Ctrl-C does; the second time it insists. */
   interrupt(): void {
+    if (this.#interruption.signal.aborted) this.#insistence.abort(new Interrupted(130));
     this.#interruption.abort(new Interrupted(130));
   }
 }
