@@ -22,6 +22,7 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   not_acceptable: USAGE,
   method_not_allowed: FAILURE,
   upgrade_required: FAILURE,
+  encoding_refused: FAILURE,
   uri_too_long: FAILURE,
   headers_too_large: FAILURE,
   unauthorized: NO_PERMISSION,

@@ -50,6 +50,7 @@ export const errorCodes = [
   'origin_refused',
   'host_refused',
   'request_timeout',
+  'encoding_refused',
   'uri_too_long',
   'headers_too_large',
   'too_many_tails',

@@ -26,6 +26,7 @@ export const problems: Readonly<Record<ErrorCode, ProblemClass>> = {
   origin_refused: { status: 403, title: 'Refused to a page of another origin' },
   host_refused: { status: 403, title: 'The Host header names another server' },
   request_timeout: { status: 408, title: 'The request did not arrive in time' },
+  encoding_refused: { status: 415, title: 'The body is encoded' },
   uri_too_long: { status: 414, title: 'The URL is too long' },
   upgrade_required: { status: 426, title: 'This is a WebSocket' },
   too_many_tails: { status: 429, title: 'Too many tails' },

@@ -23,7 +23,10 @@ declare module 'fastify' {
   }
 }
 
-/** What is longer than `maxPushBytes` is refused with `push_too_large`, what comes too slowly with `request_timeout`. */
+/**
+ * What is longer than `maxPushBytes` is refused with `push_too_large`, what comes too slowly with `request_timeout`, what is
+ * compressed with `encoding_refused`: its bytes would be taken for messages.
+ */
 export function addBodies(app: FastifyInstance, { maxPushBytes, slowBodyMs }: ServerLimits): void {
   app.removeAllContentTypeParsers();
   app.decorateRequest('lent', undefined);
@@ -65,6 +68,12 @@ interface Collection {
 }
 
 function collect({ request, payload, most, arriving }: Collection, done: Done): void {
+  const encoding = request.headers['content-encoding'] ?? 'identity';
+  if (encoding.toLowerCase() !== 'identity') {
+    const text = `The body is encoded (Content-Encoding: ${encoding.slice(0, 40)}): send it as it is.`;
+    done(new RoteraError('encoding_refused', text));
+    return;
+  }
   // What comes is never longer: Node's parser sees to that.
   const length = Number(request.headers['content-length'] ?? Number.NaN);
   if (length > most) {

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { isProblem, type Request } from '../support/server.js';
 import { refusal } from '../support/wire.js';
 import { makeQueue, type Suite } from './words.js';
@@ -44,6 +45,26 @@ export const errors: Suite = (t, start) => {
       isProblem(t, await send({ path }), 400, path.length > 500 ? 'bad_name' : 'bad_parameter');
     isProblem(t, await send({ path: `/queues/${'a'.repeat(2000)}` }), 400, 'bad_parameter');
     isProblem(t, await send({ path: `/queues/q?${'a'.repeat(9000)}` }), 414, 'uri_too_long');
+  });
+
+  t.test('a body that is compressed', async (t) => {
+    const wire = await start(t);
+    const queue = await makeQueue(wire);
+    const path = '/queues/q/messages';
+    for (const encoding of ['gzip', 'BR', 'identity, gzip']) {
+      const headers = { 'content-encoding': encoding, 'content-type': 'application/x-ndjson' };
+      isProblem(
+        t,
+        await wire.send({ method: 'POST', path, headers, body: gzipSync('a\nb\n') }),
+        415,
+        'encoding_refused',
+      );
+    }
+    t.equal(queue.next, 0);
+    t.equal(
+      (await wire.send({ method: 'POST', path, headers: { 'content-encoding': 'identity' }, body: 'a' })).status,
+      200,
+    );
   });
 
   t.test('an error that nobody thought of is 500, and says nothing of our insides', async (t) => {
