@@ -1,6 +1,7 @@
 /**
  * Tail: `GET /queues/{queue}/tail`, as a WebSocket when the client upgrades, else as server-sent events.
  */
+import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { RoteraError } from '../errors.js';
 import { DEFAULT_WINDOW, tailParameters } from '../protocol/api.js';
@@ -10,6 +11,7 @@ import type { Queue } from '../queue/queue.js';
 import { checkBegun, checkEpoch, needsCursor, openCursor } from './answers.js';
 import type { Context, QueueRoute } from './context.js';
 import { wireOf } from './frames.js';
+import { whenGone } from './gone.js';
 import { countMissed, gapError, recreatedGap, type TailPlan } from './tail.js';
 import { startEvents, TAIL_URL, tailOverEvents } from './tail-events.js';
 import { tailOverWebSocket } from './tail-socket.js';
@@ -98,13 +100,32 @@ async function openTail(request: FastifyRequest<QueueRoute>, context: Context): 
   }
 }
 
+/**
+ * The same, which leaves when its connection is gone as well: it may be before the tail begins, and an upgrade of a connection
+ * that is gone ends without a word.
+ */
+function untilGone({ plan, leave }: Opened, socket: Socket): Opened {
+  const forget = whenGone(socket, leave);
+  const leaveForGood = (): void => {
+    forget();
+    leave();
+  };
+  return { plan, leave: leaveForGood };
+}
+
 /** With `gap=fail`, server-sent events that would begin with a gap are refused: EventSource shows only the status of a refusal. */
-async function failEarly({ queue, failOnGap, from, recreated, cursor }: TailPlan): Promise<void> {
+async function failEarly({ plan, leave }: Opened): Promise<void> {
+  const { queue, failOnGap, from, recreated, cursor } = plan;
   if (!failOnGap) return;
-  const gap = recreated ?? queue.read({ from, limit: 1, maxBytes: 1 }).gap;
-  if (gap === null) return;
-  if (recreated === undefined) await countMissed(queue, cursor, gap);
-  throw gapError(gap);
+  try {
+    const gap = recreated ?? queue.read({ from, limit: 1, maxBytes: 1 }).gap;
+    if (gap === null) return;
+    if (recreated === undefined) await countMissed(queue, cursor, gap);
+    throw gapError(gap);
+  } catch (error) {
+    leave();
+    throw error;
+  }
 }
 
 export function addTailRoutes(app: FastifyInstance, context: Context): void {
@@ -117,10 +138,9 @@ export function addTailRoutes(app: FastifyInstance, context: Context): void {
     // A stream without a body has no end that anybody would see.
     exposeHeadRoute: false,
     preValidation: async (request) => {
-      const tail = await openTail(request, context);
-      request.raw.socket.once('close', tail.leave);
+      const tail = untilGone(await openTail(request, context), request.raw.socket);
       opened.set(request, tail);
-      if (!request.ws) await failEarly(tail.plan);
+      if (!request.ws) await failEarly(tail);
     },
     handler: (request, reply) => {
       const { plan, leave } = take(request);

@@ -7,6 +7,7 @@
 import { RoteraError } from '../errors.js';
 import type { Queue } from '../queue/queue.js';
 import { type Gap, gapOf, type ReadResult } from '../queue/read.js';
+import { firstOf } from './signals.js';
 import type { OpenTail } from './tails.js';
 import type { Window } from './window.js';
 
@@ -50,8 +51,8 @@ export async function* follow(plan: TailPlan, signal: AbortSignal): AsyncGenerat
   while (!signal.aborted) {
     if (queue.ended !== undefined) throw endOf(queue);
     const room = window?.room(place) ?? PIECE_MESSAGES;
-    if (room <= 0) {
-      await window?.opened(signal);
+    if (window !== undefined && room <= 0) {
+      await openedOrEnded(window, queue, signal);
       continue;
     }
     const result = queue.read({ from: place, limit: Math.min(PIECE_MESSAGES, room), maxBytes: PIECE_BYTES });
@@ -71,6 +72,17 @@ export async function* follow(plan: TailPlan, signal: AbortSignal): AsyncGenerat
     told = place;
     await queue.waitFor(place, signal);
   }
+}
+
+/** Resolves when the window is advanced, when the queue ends, or when `signal` aborts. */
+async function openedOrEnded(window: Window, queue: Queue, signal: AbortSignal): Promise<void> {
+  const either = new AbortController();
+  const first = firstOf([signal, either.signal]);
+  // No message has that id: what ends this wait is the end of the queue.
+  await Promise.race([window.opened(first.signal), queue.waitFor(Number.MAX_SAFE_INTEGER, first.signal)]);
+  // Nobody waits for the other any more.
+  either.abort();
+  first.done();
 }
 
 /** Goes on behind a gap. @throws with `failOnGap` */

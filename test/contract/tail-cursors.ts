@@ -1,3 +1,5 @@
+import { renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Test } from 'tap';
 import type { Start, Wire } from '../support/wire.js';
 import { openTail, PROTOCOLS, type Tail } from './tail-words.js';
@@ -56,6 +58,27 @@ export const tailCursors: Suite = (t, start) => {
   });
 
   t.test('no more than the window is unacknowledged', (t) => windows(t, start));
+
+  t.test('a queue that ends ends a tail whose window is full, too', async (t) => {
+    const wire = await start(t);
+    await makeQueue(wire, {}, 'other');
+    const path = join(wire.queues.directory, 'q.rot');
+    const ends: ReadonlyArray<readonly [code: string, end: () => void]> = [
+      ['queue_not_found', () => rmSync(path)],
+      ['epoch_changed', () => renameSync(join(wire.queues.directory, 'other.rot'), path)],
+    ];
+    for (const [code, end] of ends) {
+      await pushNumbered(await makeQueue(wire), 0, 3);
+      const tail = await openTail(wire, '?cursor=c&window=1');
+      await tail.texts(1);
+      await isQuiet(t, tail, wire);
+      end();
+      await wire.queues.rescan();
+      t.match((await tail.upTo('error')).at(-1), { code });
+      t.strictSame(await tail.peer.closed(), { code: 4410, reason: code });
+      t.equal(tail.messages.length, 1);
+    }
+  });
 
   t.test('several connections each get everything, and the highest ack stands', async (t) => {
     const wire = await start(t);
