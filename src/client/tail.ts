@@ -187,9 +187,11 @@ async function* deliver(
   position: Position,
   { signal }: TailOptions,
 ): AsyncGenerator<TailBatch> {
-  while (true) {
+  // Asked first as well: the signal may have aborted before it was listened to.
+  const isEnded = (): boolean => signal?.aborted === true;
+  while (!isEnded()) {
     const frame = await connection.next();
-    if (frame === undefined || signal?.aborted === true) return;
+    if (frame === undefined || isEnded()) return;
     if (frame.type === 'error') {
       const error = problemError(frame);
       if (isTransient(error) || isRoteraError(error, 'epoch_changed')) return;

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { rmSync } from 'node:fs';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import t from 'tap';
 import { batchOf } from '../../src/batch.js';
 import type { TailBatch } from '../../src/client/tail.js';
@@ -219,4 +221,30 @@ onBothPlatforms(t, 'a signal ends a tail, wherever it is', async (t, connect) =>
   connecting.abort();
   t.strictSame(await lost, { value: undefined, done: true });
   t.strictSame(await client.tail('q', { signal: AbortSignal.abort() }).next(), { value: undefined, done: true });
+});
+
+onBothPlatforms(t, 'a signal ends a tail whose server takes the connection and never answers', async (t, connect) => {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket.on('error', () => undefined));
+    // What the client says is read, so that its end is heard.
+    socket.resume();
+    taken();
+  });
+  let taken: () => void = () => undefined;
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  const ending = new AbortController();
+  const connected = new Promise<void>((resolve) => {
+    taken = resolve;
+  });
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const next = connect({ url }).tail('q', { signal: ending.signal }).next();
+  await connected;
+  ending.abort();
+  t.strictSame(await next, { value: undefined, done: true });
 });
