@@ -4,7 +4,7 @@
 import { isRoteraError, messageOf, RoteraError } from '../errors.js';
 import { DEFAULT_HOST, DEFAULT_PORT } from '../protocol/api.js';
 import { answeredError } from './answered-error.js';
-import { type Clock, systemClock, withRetry } from './retry.js';
+import { backoffMs, type Clock, systemClock, withRetry } from './retry.js';
 import type { HttpRequest, HttpResponse, Transport } from './transport.js';
 
 export const DEFAULT_URL = `http://${DEFAULT_HOST}:${DEFAULT_PORT}`;
@@ -89,6 +89,20 @@ export class Http {
   get #patienceMs(): number {
     const { retryMs = DEFAULT_RETRY_MS, firstRetryMs = retryMs } = this.#options;
     return this.#hasAnswered ? retryMs : firstRetryMs;
+  }
+
+  /** ms, by the client's clock. */
+  get now(): number {
+    return this.#clock.now();
+  }
+
+  /** Waits as before try `tries` of a request, 1 being the second; until `signal` aborts at most. */
+  async pause(tries: number, signal?: AbortSignal): Promise<void> {
+    try {
+      await this.#clock.sleep(backoffMs(tries, this.#clock), signal);
+    } catch (error) {
+      if (signal?.aborted !== true) throw error;
+    }
   }
 
   /** To be called by whoever hears of the server in another way. */

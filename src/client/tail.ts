@@ -29,6 +29,9 @@ export interface TailOptions {
 /** How long the end of a tail may take to make its last ack certain. */
 const CONFIRM_MS = 2000;
 
+/** What opens but gives nothing and ends sooner than this, in ms, is not connected again at once: it would go round and round. */
+const SHORT_MS = 5000;
+
 /** A batch may be empty: then it tells a gap, or that all there is has been given. */
 export interface TailBatch extends MessageBatch {
   /**
@@ -46,10 +49,12 @@ export interface TailBatch extends MessageBatch {
 export async function* tail(http: Http, queue: string, options: TailOptions): AsyncGenerator<TailBatch> {
   const position = new Position(queue, options);
   const { signal } = options;
+  let fruitless = 0;
   try {
     while (signal?.aborted !== true) {
       const connection = await connect(http, position, options);
       if (connection === undefined) return;
+      const opened = { at: http.now, next: position.next };
       const abort = (): void => connection.terminate();
       signal?.addEventListener('abort', abort, { once: true });
       try {
@@ -59,6 +64,9 @@ export async function* tail(http: Http, queue: string, options: TailOptions): As
         signal?.removeEventListener('abort', abort);
         await connection.close();
       }
+      const wasOfUse = position.next !== opened.next || http.now - opened.at >= SHORT_MS;
+      fruitless = wasOfUse ? 0 : fruitless + 1;
+      if (fruitless > 0) await http.pause(fruitless, signal);
     }
   } finally {
     await confirmAcks(http, position);
@@ -187,9 +195,11 @@ async function* deliver(
   position: Position,
   { signal }: TailOptions,
 ): AsyncGenerator<TailBatch> {
-  while (true) {
+  // Asked first as well: the signal may have aborted before it was listened to.
+  const isEnded = (): boolean => signal?.aborted === true;
+  while (!isEnded()) {
     const frame = await connection.next();
-    if (frame === undefined || signal?.aborted === true) return;
+    if (frame === undefined || isEnded()) return;
     if (frame.type === 'error') {
       const error = problemError(frame);
       if (isTransient(error) || isRoteraError(error, 'epoch_changed')) return;

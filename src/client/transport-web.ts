@@ -23,11 +23,15 @@ export const webTransport: Transport = {
     socket.binaryType = 'arraybuffer';
     let opened = false;
     let done = false;
-    const close = (code: number, reason: string): void => {
-      if (done) return;
+    const asking = new AbortController();
+    const once = (end: () => void): void => {
+      if (!done) end();
       done = true;
-      if (opened) listener.onClose(code, reason);
-      else whyRefused(request).then(listener.onRefused, () => listener.onClose(code, reason));
+    };
+    const close = (code: number, reason: string): void => {
+      const lost = (): void => once(() => listener.onClose(code, reason));
+      if (opened || done) lost();
+      else whyRefused(request, asking).then((answer) => once(() => listener.onRefused(answer)), lost);
     };
     socket.onopen = () => {
       opened = true;
@@ -48,7 +52,9 @@ export const webTransport: Transport = {
       close: () => socket.close(),
       terminate: () => {
         socket.close();
-        close(1006, 'terminated');
+        // Nor is it asked any more why it was refused: that may take as long as the socket did.
+        asking.abort();
+        once(() => listener.onClose(1006, 'terminated'));
       },
     };
   },
@@ -56,14 +62,13 @@ export const webTransport: Transport = {
   close: async () => undefined,
 };
 
-/** A WebSocket does not show why it was refused; the same address asked for plainly does. Rejects when it is not. */
-async function whyRefused({ url, token }: SocketRequest): Promise<HttpResponse> {
-  const ending = new AbortController();
+/** A WebSocket does not show why it was refused; the same address asked for plainly does. Rejects when it is not, or when `asking` ends. */
+async function whyRefused({ url, token }: SocketRequest, asking: AbortController): Promise<HttpResponse> {
   const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const headers = { accept: EVENT_STREAM_TYPE, ...authorization };
-  const response = await fetch(url, { headers, signal: ending.signal, redirect: REDIRECT });
+  const response = await fetch(url, { headers, signal: asking.signal, redirect: REDIRECT });
   if (!response.ok) return whole(response);
-  ending.abort();
+  asking.abort();
   throw new Error('not refused');
 }
 

@@ -1,5 +1,8 @@
+import { once } from 'node:events';
 import { rmSync } from 'node:fs';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import t from 'tap';
+import { WebSocketServer } from 'ws';
 import { batchOf } from '../../src/batch.js';
 import type { TailBatch } from '../../src/client/tail.js';
 import { Queues } from '../../src/queue/queues.js';
@@ -219,4 +222,55 @@ onBothPlatforms(t, 'a signal ends a tail, wherever it is', async (t, connect) =>
   connecting.abort();
   t.strictSame(await lost, { value: undefined, done: true });
   t.strictSame(await client.tail('q', { signal: AbortSignal.abort() }).next(), { value: undefined, done: true });
+});
+
+onBothPlatforms(t, 'a signal ends a tail whose server takes the connection and never answers', async (t, connect) => {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket.on('error', () => undefined));
+    // What the client says is read, so that its end is heard.
+    socket.resume();
+    taken();
+  });
+  let taken: () => void = () => undefined;
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  const ending = new AbortController();
+  const connected = new Promise<void>((resolve) => {
+    taken = resolve;
+  });
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const next = connect({ url }).tail('q', { signal: ending.signal }).next();
+  await connected;
+  ending.abort();
+  t.strictSame(await next, { value: undefined, done: true });
+});
+
+onBothPlatforms(t, 'a server that opens tails and ends them at once is not overrun', async (t, connect) => {
+  const server = new WebSocketServer({ host: '127.0.0.1', port: 0, handleProtocols: () => 'rotera.batch.v1' });
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  let connections = 0;
+  server.on('connection', (socket) => {
+    const next = connections++ < 4 ? 0 : 1;
+    socket.send(JSON.stringify({ type: 'open', queue: 'q', epoch: 'e', oldest: 0, next, from: 0 }));
+    if (next === 1) {
+      const message = { id: connections - 5, time: new Date().toISOString(), data: 'a' };
+      socket.send(JSON.stringify({ type: 'messages', messages: [message] }));
+    }
+    socket.send(JSON.stringify({ type: 'up-to-date', next }));
+    socket.close(1011);
+  });
+  const clock = new SwiftClock();
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const ending = new AbortController();
+  const tail = connect({ url, clock }).tail('q', { signal: ending.signal });
+  t.strictSame(await take(tail, 3), ['a', 'a', 'a']);
+  t.strictSame(clock.waits, [75, 150, 300, 600], 'longer and longer, until something comes');
+  ending.abort();
+  t.strictSame(await tail.next(), { value: undefined, done: true });
 });
