@@ -9,6 +9,7 @@ import { bytesOfPushable, type MessageBatch, type Pushable } from './message.js'
 import { newProducer, type Producer, Producers } from './producers.js';
 import { isRefusal, type PushOptions, pushBatch, pushBatchAnyhow } from './push.js';
 import { PushStream, type Streamable, type StreamOptions, type StreamResult } from './push-stream.js';
+import { queuePath } from './queue-path.js';
 import { type ReadOptions, type RecordBatch, readMessages, readOn, readRecords } from './read.js';
 import { type TailBatch, type TailOptions, tail } from './tail.js';
 import type { Transport } from './transport.js';
@@ -47,7 +48,7 @@ export class RoteraClient {
 
   /** Makes a queue, or finds it when it is there with the same limits. Durable on return. @throws `config_mismatch`, `disk_full` */
   async create(queue: string, limits: CreateLimits = {}, options: CallOptions = {}): Promise<StatBody> {
-    return this.#json('PUT', this.#path(queue), { ...options, body: JSON.stringify(limits) });
+    return this.#json('PUT', queuePath(queue), { ...options, body: JSON.stringify(limits) });
   }
 
   /**
@@ -109,8 +110,8 @@ export class RoteraClient {
   }
 
   /** How a queue stands, with its cursors. */
-  stat(queue: string, options: CallOptions = {}): Promise<QueueBody> {
-    return this.#json('GET', this.#path(queue), options);
+  async stat(queue: string, options: CallOptions = {}): Promise<QueueBody> {
+    return this.#json('GET', queuePath(queue), options);
   }
 
   /** The stat of every queue, sorted by name. */
@@ -133,10 +134,6 @@ export class RoteraClient {
       if (isRefusal(error)) this.#producers.giveBack(queue, producer);
       throw error;
     }
-  }
-
-  #path(queue: string): string {
-    return `/queues/${encodeURIComponent(queue)}`;
   }
 
   async #json<T>(method: string, path: string, call: CallOptions & { body?: string }): Promise<T> {
