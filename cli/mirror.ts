@@ -7,7 +7,7 @@
  * after a restart the target tells where to go on: the epoch of the last push, and how many messages it had.
  */
 import { type Batch, batchOf, parseBatch } from '../src/batch.js';
-import type { RecordBatch, RoteraClient } from '../src/client/node.js';
+import { newProducer, type RecordBatch, type RoteraClient } from '../src/client/node.js';
 import { isRoteraError, RoteraError } from '../src/errors.js';
 import type { PushBody } from '../src/protocol/answers.js';
 import type { AnyGap } from './message-format.js';
@@ -49,6 +49,9 @@ const WAIT_SECONDS = 30;
 /** A source that was removed is looked for so often. */
 const LOOK_AGAIN_MS = 500;
 const MAX_PRODUCER_NAME = 128;
+/** A push that is not meant to be kept: one message, on a condition that cannot be met. */
+const NOTHING = batchOf([new Uint8Array()]);
+const NOWHERE = { epoch: 'none', next: 0 };
 
 /**
  * Copies until `signal` aborts, or to the end with `once`. A source that is removed later is waited for.
@@ -114,6 +117,7 @@ class Copy {
   }
 
   async run(): Promise<void> {
+    await this.#checkApart();
     this.place = await this.#resumePlace();
     while (true) {
       const { gap, records, first, next, upToDate } = await this.#read();
@@ -121,6 +125,19 @@ class Copy {
       this.place = first;
       if (records.length > 0) this.place = await this.#copy(parseBatch(records), first);
       if (this.#options.once && upToDate && this.place >= next) return;
+    }
+  }
+
+  /** A queue copied to itself would grow for ever. An epoch names one queue; a push that is not kept tells the target's. */
+  async #checkApart(): Promise<void> {
+    const { client, queue } = this.#options.target;
+    try {
+      await client.pushAs(newProducer(), queue, NOTHING, { ifAt: NOWHERE, signal: this.#options.signal });
+    } catch (error) {
+      if (!isRoteraError(error, 'next_moved')) throw error;
+      if (error.details['epoch'] !== this.#epoch) return;
+      const text = `The source and the target are the same queue, ${queue}.`;
+      throw new RoteraError('bad_parameter', text, { parameter: 'target' }, { cause: error });
     }
   }
 
@@ -164,7 +181,7 @@ class Copy {
     const { client, queue } = this.#options.target;
     const producer = { id: this.#producer, epoch, seq };
     const { signal } = this.#options;
-    return client.pushAs(producer, queue, batchOf([new Uint8Array()]), { ifAt: { epoch: 'none', next: 0 }, signal });
+    return client.pushAs(producer, queue, NOTHING, { ifAt: NOWHERE, signal });
   }
 
   /** Pushes a run of messages; answers where the copy then stands. */

@@ -25,6 +25,15 @@ export async function withRotFile<T>(path: string, use: (queue: Queue) => T | Pr
   }
 }
 
+/** For a command that has been given a file. @throws `bad_parameter` for the first of these that was given besides it */
+export function refuseWithFile(others: Readonly<Record<string, string | undefined>>): void {
+  const [name] = Object.entries(others).find(([, value]) => value !== undefined) ?? [];
+  if (name === undefined) return;
+  throw new RoteraError('bad_parameter', `${name} does not go with -s: that names a file, and no server is asked.`, {
+    parameter: name,
+  });
+}
+
 /** As a server's stat, but that only a server knows of tails and whether it may write. */
 export function offlineStat(queue: Queue): QueueStat {
   const stat = queue.stat();

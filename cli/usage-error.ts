@@ -15,7 +15,11 @@ export function usageText(
     return unknownCommand(words.find((word) => !word.startsWith('-')) ?? words[0] ?? '');
   }
   const name = nameOf(command);
-  const reason = unknownOption(cli, words, command) ?? withoutValue(cli, words, command) ?? reasonOf(error, command);
+  const reason =
+    unknownOption(cli, words, command) ??
+    withoutValue(cli, words, command) ??
+    extraWord(cli, words, command) ??
+    reasonOf(error, command);
   return `${reason}\nusage: ${`rotera ${name} [options] ${command.synopsis}`.trimEnd()}\nSee rotera ${name} --help.`;
 }
 
@@ -24,9 +28,10 @@ export const unknownCommand = (word: string): string =>
 
 /** The first option that the command does not have. */
 function unknownOption(cli: Definitions, words: readonly string[], command: RoteraCommand): string | undefined {
-  const known = optionsOf(cli, command).flatMap(({ names }) =>
-    names.flatMap((name) => [name, `--no-${name.slice(2)}`]),
-  );
+  const known = optionsOf(cli, command).flatMap(({ names, value }) => {
+    const switches = value === undefined ? names.filter((name) => name.startsWith('--')) : [];
+    return [...names, ...switches.map((name) => `--no-${name.slice(2)}`)];
+  });
   const end = words.indexOf('--');
   const given = (end === -1 ? words : words.slice(0, end)).map((word) => word.replace(/=.*/s, ''));
   const unknown = given.find((word) => /^--?[^\d-]/.test(word) && !known.includes(word) && !isBundle(word, known));
@@ -45,12 +50,25 @@ function withoutValue(cli: Definitions, words: readonly string[], command: Roter
   return option === undefined ? undefined : `${last} needs a value.`;
 }
 
+/** The first word that is more than the command takes. */
+function extraWord(cli: Definitions, words: readonly string[], command: RoteraCommand): string | undefined {
+  if (command.synopsis.includes('...')) return undefined;
+  const most = command.synopsis.split(' ').filter((word) => word !== '').length;
+  const options = optionsOf(cli, command);
+  const takesValue = (word = ''): boolean =>
+    options.some(({ names, value }) => value !== undefined && names.includes(word));
+  const end = words.indexOf('--');
+  const before = end === -1 ? words : words.slice(0, end);
+  const plain = before.filter((word, i) => !word.startsWith('-') && !takesValue(words[i - 1]));
+  // The first is the command itself.
+  const extra = [...plain, ...words.slice(before.length + 1)][most + 1];
+  return extra === undefined ? undefined : `${nameOf(command)} does not know what to do with ${extra}.`;
+}
+
 /** clipanion's own reason, without its list of all that would have been possible. */
 function reasonOf(error: unknown, command: RoteraCommand): string {
   const name = nameOf(command);
   const message = error instanceof Error ? (error.message.split('\n')[0] as string) : String(error);
-  const extra = /^Extraneous positional argument \("(.*)"\)/.exec(message)?.[1];
-  if (extra !== undefined) return `${name} does not know what to do with ${extra}.`;
   const needed = command.synopsis.replace(/ ?(\[.*\]|\.\.\.)/, '');
   return /^(Command not found|Not enough positional)/.test(message) ? `${name} needs ${needed}.` : message;
 }

@@ -6,6 +6,7 @@ import { createRotFile } from '../../src/queue/create.js';
 import { queueName, withDefaults } from '../../src/queue/queues.js';
 import { ClientCommand } from '../command.js';
 import { LIMIT_TEXTS, parseLimits } from '../limits.js';
+import { refuseWithFile } from '../offline.js';
 import { renderStat } from '../stat-view.js';
 
 export class CreateCommand extends ClientCommand {
@@ -39,6 +40,7 @@ export class CreateCommand extends ClientCommand {
   protected async run(): Promise<void> {
     const limits = parseLimits(this);
     if (this.file !== undefined) {
+      refuseWithFile({ 'A queue': this.queue });
       await this.#createFile(this.file, limits);
       return;
     }

@@ -6,7 +6,7 @@ import { ClientCommand } from '../command.js';
 import { isTerminal } from '../context.js';
 import { type Format, formatMessages, gapText, parseFormat } from '../message-format.js';
 import { optional, parseCount, parseSeconds } from '../numbers.js';
-import { withRotFile } from '../offline.js';
+import { refuseWithFile, withRotFile } from '../offline.js';
 import { filePages, mostOfPage, type Page, type ReadPage, serverPages } from '../pages.js';
 
 export class ReadCommand extends ClientCommand {
@@ -52,6 +52,7 @@ export class ReadCommand extends ClientCommand {
   protected async run(): Promise<void> {
     const format = this.json ? 'json' : parseFormat(this.format);
     if (this.file !== undefined) {
+      refuseWithFile({ 'A queue': this.queue, '--cursor': this.cursor, '--wait': this.wait });
       await withRotFile(this.file, (queue) => this.#pages(filePages(queue), format));
       return;
     }

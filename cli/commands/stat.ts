@@ -2,7 +2,7 @@ import { Command, Option } from 'clipanion';
 import { ClientCommand } from '../command.js';
 import { isTerminal } from '../context.js';
 import { parseSeconds } from '../numbers.js';
-import { offlineStat, withRotFile } from '../offline.js';
+import { offlineStat, refuseWithFile, withRotFile } from '../offline.js';
 import { pause } from '../pause.js';
 import { isUnreadable, type QueueStat, renderList, renderStat } from '../stat-view.js';
 
@@ -44,6 +44,7 @@ export class StatCommand extends ClientCommand {
   interval = Option.String('--interval', '1s', { description: 'Time between two looks (1s).' });
 
   protected async run(): Promise<void> {
+    if (this.file !== undefined) refuseWithFile({ 'A queue': this.queue });
     if (!this.watch) {
       await this.#show(await this.#look());
       return;

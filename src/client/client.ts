@@ -9,6 +9,7 @@ import { bytesOfPushable, type MessageBatch, type Pushable } from './message.js'
 import { newProducer, type Producer, Producers } from './producers.js';
 import { type PushOptions, pushBatch, pushBatchAnyhow } from './push.js';
 import { PushStream, type Streamable, type StreamOptions, type StreamResult } from './push-stream.js';
+import { queuePath } from './queue-path.js';
 import { type ReadOptions, type RecordBatch, readMessages, readOn, readRecords } from './read.js';
 import { type TailBatch, type TailOptions, tail } from './tail.js';
 import type { Transport } from './transport.js';
@@ -48,7 +49,7 @@ export class RoteraClient {
   /** Makes a queue, or finds it when it is there with the same limits. Durable on return. @throws `config_mismatch`, `disk_full` */
   async create(queue: string, limits: CreateLimits = {}, options: CallOptions = {}): Promise<StatBody> {
     const call = { ...options, body: JSON.stringify(limits) };
-    return this.#json<StatBody>('PUT', this.#path(queue), 'epoch', call);
+    return this.#json<StatBody>('PUT', queuePath(queue), 'epoch', call);
   }
 
   /**
@@ -115,8 +116,8 @@ export class RoteraClient {
   }
 
   /** How a queue stands, with its cursors. */
-  stat(queue: string, options: CallOptions = {}): Promise<QueueBody> {
-    return this.#json<QueueBody>('GET', this.#path(queue), 'epoch', options);
+  async stat(queue: string, options: CallOptions = {}): Promise<QueueBody> {
+    return this.#json<QueueBody>('GET', queuePath(queue), 'epoch', options);
   }
 
   /** The stat of every queue, sorted by name. */
@@ -136,10 +137,6 @@ export class RoteraClient {
     } finally {
       this.#producers.giveBack(queue, producer);
     }
-  }
-
-  #path(queue: string): string {
-    return `/queues/${encodeURIComponent(queue)}`;
   }
 
   async #json<T extends object>(

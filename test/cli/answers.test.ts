@@ -47,6 +47,17 @@ t.test('a command that fails says why on standard error, with an exit code of it
     [['tail', '55', '--from', '7'], 1, 'beyond_end'],
     [['stat', 'none'], 66, 'queue_not_found'],
     [['stat', '../55'], 2, 'bad_name'],
+    [['stat', '..'], 2, 'bad_name'],
+    [['create', '..'], 2, 'bad_name'],
+    [['create', '.'], 2, 'bad_name'],
+    [['push', '..'], 2, 'bad_name'],
+    [['read', '..'], 2, 'bad_name'],
+    [['tail', '..'], 2, 'bad_name'],
+    [['read', '55', '-s', join(files, '55.rot')], 2, 'bad_parameter'],
+    [['read', '-s', join(files, '55.rot'), '--cursor', 'c'], 2, 'bad_parameter'],
+    [['read', '-s', join(files, '55.rot'), '--wait', '1'], 2, 'bad_parameter'],
+    [['stat', '55', '-s', join(files, '55.rot')], 2, 'bad_parameter'],
+    [['create', 'q', '-s', join(files, 'new.rot')], 2, 'bad_parameter'],
     [['create', '55', '--max-messages', '5'], 1, 'config_mismatch'],
     [['create', '.55'], 2, 'bad_name'],
     [['create', '55', '--max-bytes', '0'], 2, 'bad_parameter'],
@@ -97,6 +108,18 @@ t.test('words that are not understood are told as JSON when that is asked for', 
     t.equal(ran.code, 2, words.join(' '));
     t.match(JSON.parse(ran.stderr), { error: 'bad_parameter', message: String });
   }
+});
+
+t.test('a word too many, and an option that there is none of, are named', async (t) => {
+  for (const command of ['create', 'stat', 'read', 'plan', 'repl', 'tail', 'resize'])
+    t.match((await runHere([command, '--json', 'a', 'extra'])).stderr, / extra\./, command);
+  t.match((await runHere(['serve', '--port', '1', 'extra'])).stderr, / extra\./);
+  t.match((await runHere(['stat', 'a', '--', '-b'])).stderr, / -b\./);
+  t.match((await runHere(['mirror', 'a'])).stderr, /needs SOURCE TARGET/);
+  const { stderr } = await runHere(['push', '55', '--foo']);
+  t.match(stderr, /--foo is no option of push/);
+  t.notMatch(stderr, /Did you mean/);
+  t.match((await runHere(['create', 'q', '--no-reserv'])).stderr, /Did you mean --no-reserve\?/);
 });
 
 t.test('help that there is none of', async (t) => {

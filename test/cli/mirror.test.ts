@@ -40,6 +40,19 @@ t.test('copies what there is, once, however often it is run', async (t) => {
   t.strictSame(await textsOf(target.client), all);
 });
 
+t.test('a queue is not copied to itself, whatever it is called', async (t) => {
+  const { source } = await pair(t);
+  await source.client.create('q', SMALL);
+  await source.client.push('q', ['a', 'b']);
+  const [host] = [new URL(source.url).host];
+  for (const target of ['q', `${source.url}/queues/q`, `http://${host.replace('127.0.0.1', 'localhost')}/q`]) {
+    const ran = await runHere(['mirror', 'q', target, '--once', '--json'], { ROTERA_URL: source.url });
+    t.equal(ran.code, 2, target);
+    t.match(JSON.parse(ran.stderr.trim().split('\n').at(-1) as string), { error: 'bad_parameter' });
+  }
+  t.equal((await source.client.stat('q')).next, 2);
+});
+
 t.test('follows, and says what rotation took before it was copied', async (t) => {
   const { source, target, words } = await pair(t);
   await source.client.create('q', { ...SMALL, maxMessages: 3 });
