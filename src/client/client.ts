@@ -48,7 +48,7 @@ export class RoteraClient {
   /** Makes a queue, or finds it when it is there with the same limits. Durable on return. @throws `config_mismatch`, `disk_full` */
   async create(queue: string, limits: CreateLimits = {}, options: CallOptions = {}): Promise<StatBody> {
     const call = { ...options, body: JSON.stringify(limits) };
-    return this.#json<StatBody>('PUT', this.#path(queue), 'epoch', call);
+    return this.#json<StatBody>('PUT', this.#http.queueAddress(queue), 'epoch', call);
   }
 
   /**
@@ -115,13 +115,13 @@ export class RoteraClient {
   }
 
   /** How a queue stands, with its cursors. */
-  stat(queue: string, options: CallOptions = {}): Promise<QueueBody> {
-    return this.#json<QueueBody>('GET', this.#path(queue), 'epoch', options);
+  async stat(queue: string, options: CallOptions = {}): Promise<QueueBody> {
+    return this.#json<QueueBody>('GET', this.#http.queueAddress(queue), 'epoch', options);
   }
 
   /** The stat of every queue, sorted by name. */
   list(options: CallOptions = {}): Promise<ListBody> {
-    return this.#json<ListBody>('GET', '/queues', 'queues', options);
+    return this.#json<ListBody>('GET', this.#http.address('/queues'), 'queues', options);
   }
 
   /** Ends the connections that are kept between requests. Tails end by their own signals. */
@@ -138,17 +138,13 @@ export class RoteraClient {
     }
   }
 
-  #path(queue: string): string {
-    return `/queues/${encodeURIComponent(queue)}`;
-  }
-
   async #json<T extends object>(
     method: string,
-    path: string,
+    url: URL,
     member: keyof T & string,
     call: CallOptions & { body?: string },
   ): Promise<T> {
-    return jsonOf<T>(await this.#http.call(method, this.#http.address(path), call), this.#http.url, member);
+    return jsonOf<T>(await this.#http.call(method, url, call), this.#http.url, member);
   }
 }
 

@@ -124,7 +124,7 @@ async function send(
   producer: Producer,
   { signal, ifAt }: PushOptions,
 ): Promise<PushBody> {
-  const url = http.address(`/queues/${encodeURIComponent(queue)}/messages`);
+  const url = http.queueAddress(queue, '/messages');
   const headers = {
     'content-type': BATCH_TYPE,
     'producer-id': producer.id,

@@ -45,7 +45,7 @@ export interface RecordBatch {
 }
 
 function request(http: Http, queue: string, { signal, retryMs, ...query }: ReadOptions, accept: string): [URL, Call] {
-  const url = http.address(`/queues/${encodeURIComponent(queue)}/messages`, query);
+  const url = http.queueAddress(queue, '/messages', query);
   const waitMs = (query.wait ?? 0) * 1000;
   return [url, { signal, headers: { accept }, waitMs, ...(retryMs === undefined ? {} : { retryMs }) }];
 }

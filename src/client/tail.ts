@@ -169,7 +169,7 @@ async function connect(http: Http, position: Position, options: TailOptions): Pr
 }
 
 async function connectOnce(http: Http, position: Position, signal?: AbortSignal): Promise<TailConnection> {
-  const url = http.address(`/queues/${encodeURIComponent(position.queue)}/tail`, position.query);
+  const url = http.queueAddress(position.queue, '/tail', position.query);
   const request = { url, protocol: BATCH_PROTOCOL, token: http.token };
   try {
     await ackAgain(http, position, signal);
