@@ -9,7 +9,6 @@ import { bytesOfPushable, type MessageBatch, type Pushable } from './message.js'
 import { newProducer, type Producer, Producers } from './producers.js';
 import { type PushOptions, pushBatch, pushBatchAnyhow } from './push.js';
 import { PushStream, type Streamable, type StreamOptions, type StreamResult } from './push-stream.js';
-import { queuePath } from './queue-path.js';
 import { type ReadOptions, type RecordBatch, readMessages, readOn, readRecords } from './read.js';
 import { type TailBatch, type TailOptions, tail } from './tail.js';
 import type { Transport } from './transport.js';
@@ -49,7 +48,7 @@ export class RoteraClient {
   /** Makes a queue, or finds it when it is there with the same limits. Durable on return. @throws `config_mismatch`, `disk_full` */
   async create(queue: string, limits: CreateLimits = {}, options: CallOptions = {}): Promise<StatBody> {
     const call = { ...options, body: JSON.stringify(limits) };
-    return this.#json<StatBody>('PUT', queuePath(queue), 'epoch', call);
+    return this.#json<StatBody>('PUT', this.#http.queueAddress(queue), 'epoch', call);
   }
 
   /**
@@ -117,12 +116,12 @@ export class RoteraClient {
 
   /** How a queue stands, with its cursors. */
   async stat(queue: string, options: CallOptions = {}): Promise<QueueBody> {
-    return this.#json<QueueBody>('GET', queuePath(queue), 'epoch', options);
+    return this.#json<QueueBody>('GET', this.#http.queueAddress(queue), 'epoch', options);
   }
 
   /** The stat of every queue, sorted by name. */
   list(options: CallOptions = {}): Promise<ListBody> {
-    return this.#json<ListBody>('GET', '/queues', 'queues', options);
+    return this.#json<ListBody>('GET', this.#http.address('/queues'), 'queues', options);
   }
 
   /** Ends the connections that are kept between requests. Tails end by their own signals. */
@@ -141,11 +140,11 @@ export class RoteraClient {
 
   async #json<T extends object>(
     method: string,
-    path: string,
+    url: URL,
     member: keyof T & string,
     call: CallOptions & { body?: string },
   ): Promise<T> {
-    return jsonOf<T>(await this.#http.call(method, this.#http.address(path), call), this.#http.url, member);
+    return jsonOf<T>(await this.#http.call(method, url, call), this.#http.url, member);
   }
 }
 

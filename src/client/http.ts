@@ -4,7 +4,8 @@
 import { isRoteraError, messageOf, RoteraError } from '../errors.js';
 import { DEFAULT_HOST, DEFAULT_PORT } from '../protocol/api.js';
 import { answeredError } from './answered-error.js';
-import { backoffMs, type Clock, systemClock, withRetry } from './retry.js';
+import { queuePath } from './queue-path.js';
+import { backoffMs, type Clock, MOST_TIMER_MS, systemClock, withRetry } from './retry.js';
 import type { HttpRequest, HttpResponse, Transport } from './transport.js';
 
 export const DEFAULT_URL = `http://${DEFAULT_HOST}:${DEFAULT_PORT}`;
@@ -55,13 +56,13 @@ export class Http {
   readonly #clock: Clock;
   #hasAnswered = false;
 
-  /** @throws `bad_parameter` when the address is none */
+  /** @throws `bad_parameter` when the address or the token is none */
   constructor(
     readonly transport: Transport,
     options: ConnectOptions,
   ) {
     this.url = parseUrl(options.url ?? DEFAULT_URL);
-    this.token = options.token;
+    this.token = checkedToken(options.token);
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
   }
@@ -73,6 +74,14 @@ export class Http {
       if (value !== undefined) url.searchParams.set(name, String(value));
     }
     return url;
+  }
+
+  /**
+   * The address of a queue, or of what is below it.
+   * @throws `bad_name` for what no URL can say as a name; the server refuses the rest
+   */
+  queueAddress(queue: string, path = '', query: object = {}): URL {
+    return this.address(`${queuePath(queue)}${path}`, query);
   }
 
   /** An answer that is no error, repeated as far as allowed. @throws what the server refuses, `unreachable`, `not_rotera` */
@@ -131,7 +140,7 @@ export class Http {
     if (signal !== undefined) this.transport.share?.(signal);
     signal?.addEventListener('abort', end, { once: true });
     const late = new RoteraError('unreachable', `${this.url.origin} has not answered in ${Math.round(deadlineMs)} ms.`);
-    const timer = setTimeout(() => ending.abort(late), deadlineMs);
+    const timer = setTimeout(() => ending.abort(late), Math.min(deadlineMs, MOST_TIMER_MS));
     try {
       return await this.transport.request({ ...request, signal: ending.signal });
     } catch (cause) {
@@ -155,6 +164,13 @@ function parseUrl(text: string): URL {
   if (url !== undefined && /^https?:$/.test(url.protocol)) return url;
   const details = { parameter: 'url', value: text };
   throw new RoteraError('bad_parameter', `${text} is no address; an address looks like ${DEFAULT_URL}.`, details);
+}
+
+/** As a header can carry it. Not shown: it is a secret. */
+function checkedToken(token: string | undefined): string | undefined {
+  if (token === undefined || /^[\x21-\x7e]*$/.test(token)) return token;
+  const accepted = 'printable ASCII characters without spaces or a newline';
+  throw new RoteraError('bad_parameter', `The token is none; accepted: ${accepted}.`, { parameter: 'token', accepted });
 }
 
 /** Errors of a connection that never was: nobody there, no such name, or a certificate that is not trusted. */

@@ -11,9 +11,9 @@ import { bytesOfPushable, type Pushable } from './message.js';
 export type Streamable = Pushable | Batch;
 
 export interface StreamOptions {
-  /** A batch is sent when it holds this many bytes. Default 1 MiB. */
+  /** A batch is sent when it holds this many bytes, at least 1. Default 1 MiB. */
   readonly batchBytes?: number | undefined;
-  /** A batch is sent when it holds this many messages. Default and most: 1,048,576. */
+  /** A batch is sent when it holds this many messages, at least 1. Default and most: 1,048,576. */
   readonly batchMessages?: number | undefined;
   /** A message waits no longer than this for company, in ms, unless a push is under way. Default 5. */
   readonly lingerMs?: number | undefined;
@@ -57,8 +57,8 @@ export class PushStream {
     readonly push: (batch: Batch) => Promise<PushBody>,
     readonly options: StreamOptions,
   ) {
-    this.#batchBytes = options.batchBytes ?? DEFAULT_BATCH_BYTES;
-    this.#batchMessages = Math.min(options.batchMessages ?? MAX_BATCH_MESSAGES, MAX_BATCH_MESSAGES);
+    this.#batchBytes = Math.max(1, options.batchBytes ?? DEFAULT_BATCH_BYTES);
+    this.#batchMessages = Math.max(1, Math.min(options.batchMessages ?? MAX_BATCH_MESSAGES, MAX_BATCH_MESSAGES));
     this.#lingerMs = options.lingerMs ?? DEFAULT_LINGER_MS;
   }
 

@@ -8,7 +8,6 @@ import { BATCH_TYPE } from '../protocol/api.js';
 import { type CallOptions, type Http, wasSent } from './http.js';
 import { jsonOf } from './json.js';
 import { newProducer, type Producer } from './producers.js';
-import { queuePath } from './queue-path.js';
 
 export interface PushOptions extends CallOptions {
   /** Push only if the queue still stands here, as stat, read or a push told; else `next_moved`. */
@@ -125,7 +124,7 @@ async function send(
   producer: Producer,
   { signal, ifAt }: PushOptions,
 ): Promise<PushBody> {
-  const url = http.address(`${queuePath(queue)}/messages`);
+  const url = http.queueAddress(queue, '/messages');
   const headers = {
     'content-type': BATCH_TYPE,
     'producer-id': producer.id,

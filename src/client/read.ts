@@ -7,7 +7,6 @@ import { foreignAnswer } from './answered-error.js';
 import type { Call, CallOptions, Http } from './http.js';
 import { jsonOf } from './json.js';
 import { type MessageBatch, messagesOfBodies } from './message.js';
-import { queuePath } from './queue-path.js';
 
 export interface ReadOptions extends CallOptions {
   /** Where to begin: an id, -N (the last N), `oldest`, `next`, a time or an age. Default: the cursor's position, else `oldest`. */
@@ -46,7 +45,7 @@ export interface RecordBatch {
 }
 
 function request(http: Http, queue: string, { signal, retryMs, ...query }: ReadOptions, accept: string): [URL, Call] {
-  const url = http.address(`${queuePath(queue)}/messages`, query);
+  const url = http.queueAddress(queue, '/messages', query);
   const waitMs = (query.wait ?? 0) * 1000;
   return [url, { signal, headers: { accept }, waitMs, ...(retryMs === undefined ? {} : { retryMs }) }];
 }

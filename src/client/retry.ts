@@ -5,7 +5,7 @@ import { type ErrorCode, isRoteraError, type RoteraError, retryableCodes } from 
 
 /** Time and chance, so that tests need neither. */
 export interface Clock {
-  /** ms since the epoch. */
+  /** ms, only ever forwards: a clock that is set must not end a patience, or make it endless. */
   readonly now: () => number;
   /** Resolves after so many ms. @throws the reason of `signal` as soon as that is aborted */
   readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
@@ -23,6 +23,8 @@ interface RetryOptions {
 
 const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 5000;
+/** Longer timers than this, 25 days, fire at once. */
+export const MOST_TIMER_MS = 2 ** 31 - 1;
 /** Retryable, but people want to know at once: room does not come back by itself. */
 const TOLD_AT_ONCE: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['disk_full']);
 
@@ -63,7 +65,7 @@ const retryAfter = ({ details }: RoteraError): number =>
   typeof details['retryAfter'] === 'number' ? details['retryAfter'] : 0;
 
 export const systemClock: Clock = {
-  now: Date.now,
+  now: () => performance.now(),
   random: Math.random,
   sleep: (ms, signal) =>
     new Promise((resolve, reject) => {
@@ -75,10 +77,13 @@ export const systemClock: Clock = {
         reject(signal.reason);
         return;
       }
-      const timer = setTimeout(() => {
-        signal?.removeEventListener('abort', aborted);
-        resolve();
-      }, ms);
+      const timer = setTimeout(
+        () => {
+          signal?.removeEventListener('abort', aborted);
+          resolve();
+        },
+        Math.min(ms, MOST_TIMER_MS),
+      );
       signal?.addEventListener('abort', aborted, { once: true });
     }),
 };

@@ -7,7 +7,6 @@ import { BATCH_PROTOCOL } from '../protocol/api.js';
 import { problemError } from './answered-error.js';
 import type { Http } from './http.js';
 import type { Message, MessageBatch } from './message.js';
-import { queuePath } from './queue-path.js';
 import { readRecords } from './read.js';
 import { isTransient } from './retry.js';
 import { type Frame, TailConnection } from './tail-connection.js';
@@ -170,7 +169,7 @@ async function connect(http: Http, position: Position, options: TailOptions): Pr
 }
 
 async function connectOnce(http: Http, position: Position, signal?: AbortSignal): Promise<TailConnection> {
-  const url = http.address(`${queuePath(position.queue)}/tail`, position.query);
+  const url = http.queueAddress(position.queue, '/tail', position.query);
   const request = { url, protocol: BATCH_PROTOCOL, token: http.token };
   try {
     await ackAgain(http, position, signal);

@@ -115,3 +115,37 @@ onBothPlatforms(t, 'an address that is none is told before anything is sent', as
   t.equal(connect({ url: 'host:8245' }).url, 'http://host:8245');
   t.equal(connect({ url: 'https://host/behind/a/proxy/' }).url, 'https://host/behind/a/proxy');
 });
+
+onBothPlatforms(
+  t,
+  'a token that no header can carry is told before anything is sent, and not shown',
+  async (t, connect) => {
+    for (const token of ['secret\n', 'sec ret', 'geheimniß']) {
+      const error = t.throws(() => connect({ token }), { code: 'bad_parameter', details: { parameter: 'token' } });
+      t.notMatch((error as Error | false) || undefined, { message: /sec|geheim/ }, token);
+    }
+  },
+);
+
+onBothPlatforms(t, 'names that a URL cannot say are refused, not looked up elsewhere', async (t, connect) => {
+  const client = connect({ url: (await startServer(t)).url });
+  for (const name of ['', '.', '..']) {
+    const calls: Array<Promise<unknown>> = [
+      client.create(name),
+      client.stat(name),
+      client.push(name, 'a'),
+      client.read(name),
+      client.tail(name).next(),
+    ];
+    for (const call of calls) await t.rejects(call, { code: 'bad_name' }, JSON.stringify(name));
+  }
+});
+
+onBothPlatforms(t, 'a deadline may be endless', async (t, connect) => {
+  const { url, client: other } = await startServer(t);
+  const client = connect({ url, timeoutMs: Number.POSITIVE_INFINITY, retryMs: 0 });
+  await client.create('q', SMALL);
+  const waiting = client.read('q', { wait: 60 });
+  await other.push('q', 'a');
+  t.match(await waiting, { messages: [{ text: 'a' }] });
+});

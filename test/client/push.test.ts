@@ -329,3 +329,13 @@ t.test('what a batch has no room for begins the next one: no small push between'
     Array.from({ length: 30 }, (_, i) => `${Math.floor(i / 3)} ${(i % 3) + 1}`),
   );
 });
+
+t.test('a stream in batches of nothing is one in batches of one', async (t) => {
+  const { client } = await startServer(t);
+  await client.create('q', SMALL);
+  async function* source(): AsyncGenerator<string> {
+    yield* ['a', 'b', ''];
+  }
+  t.match(await client.push('q', source(), { batchMessages: 0, batchBytes: 0 }), { messages: 3 });
+  t.strictSame(await textsOf(client), ['a', 'b', '']);
+});
