@@ -30,6 +30,12 @@ function nameOf(host: string): string {
 
 const HOST = 'host';
 
+/**
+ * What Sec-Fetch-Site says, without an Origin, of our own page, of a URL that somebody typed, and of what is no browser. A page of
+ * the same site may be another's, on another port of this machine: what it loads as an image comes without an Origin, too.
+ */
+const OWN_SITES: ReadonlySet<unknown> = new Set(['same-origin', 'none', undefined]);
+
 export class Origins {
   readonly #allowedHosts: ReadonlySet<string>;
   #lastAccepted: string | undefined;
@@ -68,8 +74,9 @@ export class Origins {
   checkOrigin(headers: IncomingHttpHeaders): void {
     const { origin, host } = headers;
     if (this.allowsPage(origin)) return;
-    const foreign = origin !== undefined && hostOf(origin) !== host?.toLowerCase();
-    if (!foreign && headers['sec-fetch-site'] !== 'cross-site') return;
+    const site = headers['sec-fetch-site'];
+    const ours = origin === undefined ? OWN_SITES.has(site) : hostOf(origin) === host?.toLowerCase();
+    if (ours && site !== 'cross-site') return;
     const text = `A page of ${origin ?? 'another site'} may not do this: allow its origin with --cors-origin.`;
     throw new RoteraError('origin_refused', text);
   }

@@ -56,10 +56,13 @@ const ORIGINS: ReadonlyArray<readonly [headers: Record<string, string>, refused:
   [{ origin: 'http://LOCALHOST:8245' }, false],
   [{ origin: 'https://ui.example' }, false],
   [{ origin: 'https://ui.example', 'sec-fetch-site': 'cross-site' }, false],
+  [{ origin: 'https://ui.example', 'sec-fetch-site': 'same-site' }, false],
+  [{ origin: 'http://localhost:8245', 'sec-fetch-site': 'same-origin' }, false],
   [{ 'sec-fetch-site': 'same-origin' }, false],
-  [{ 'sec-fetch-site': 'same-site' }, false],
+  [{ 'sec-fetch-site': 'same-site' }, true],
   [{ 'sec-fetch-site': 'none' }, false],
   [{ 'sec-fetch-site': 'cross-site' }, true],
+  [{ 'sec-fetch-site': 'something-new' }, true],
   [{ origin: 'http://localhost' }, true],
   [{ origin: 'http://localhost:8246' }, true],
   [{ origin: 'http://127.0.0.1:8245' }, true],
@@ -184,7 +187,19 @@ async function matrix(t: Test, start: Start): Promise<void> {
       else (await socket).socket.terminate();
     }
   }
-  const cross = await wire.send({ path: '/queues/q/tail?cursor=d', headers: { 'sec-fetch-site': 'cross-site' } });
-  isProblem(t, cross, 403, 'origin_refused');
-  t.strictSame(Object.keys(queue.cursors()), ['c']);
+  // As an image of a page: without an Origin, whatever the page's is.
+  for (const site of ['same-site', 'cross-site']) {
+    for (const path of [
+      '/queues/q/tail?cursor=d',
+      '/queues/q/messages?cursor=d',
+      '/queues/q/messages?cursor=c&ack=0',
+    ]) {
+      const answer = await wire.send({ path, headers: { 'sec-fetch-site': site, 'sec-fetch-mode': 'no-cors' } });
+      isProblem(t, answer, 403, 'origin_refused');
+    }
+  }
+  t.strictSame(
+    Object.entries(queue.cursors()).map(([name, { position }]) => [name, position]),
+    [['c', 0]],
+  );
 }
