@@ -26,7 +26,10 @@ export interface ConnectOptions {
   readonly retryMs?: number | undefined;
   /** The same as long as the server has never answered at all. Default: `retryMs`. */
   readonly firstRetryMs?: number | undefined;
-  /** How long one attempt may take besides a long poll's wait, in ms. Default 30,000. */
+  /**
+   * How long an answer may take to begin, besides a long poll's wait, and then to go on, in ms. Default 30,000. A slow line may
+   * take longer for all of it.
+   */
   readonly timeoutMs?: number | undefined;
   /** Called before each new try. */
   readonly onRetry?: ((error: RoteraError, delayMs: number) => void) | undefined;
@@ -78,7 +81,7 @@ export class Http {
 
   /**
    * The address of a queue, or of what is below it.
-   * @throws `bad_name` for what no URL can say as a name; the server refuses the rest
+   * @throws `bad_name`
    */
   queueAddress(queue: string, path = '', query: object = {}): URL {
     return this.address(`${queuePath(queue)}${path}`, query);
@@ -127,22 +130,35 @@ export class Http {
     const authorization = this.token === undefined ? {} : { authorization: `Bearer ${this.token}` };
     const headers = { ...authorization, ...call.headers };
     const deadline = timeoutMs + waitMs + (body?.length ?? 0) / BYTES_PER_MS;
-    const response = await this.#send({ method, url, headers, body }, deadline, signal);
+    const response = await this.#send({ method, url, headers, body }, { deadline, timeoutMs }, signal);
     this.#hasAnswered = true;
     if (response.status >= 200 && response.status < 300) return response;
     throw answeredError(response, this.url);
   }
 
-  async #send(request: Omit<HttpRequest, 'signal'>, deadlineMs: number, signal?: AbortSignal): Promise<HttpResponse> {
+  /** @param times how long the answer may take to begin, and to go on after each part of it; ms */
+  async #send(
+    request: Omit<HttpRequest, 'signal' | 'onBytes'>,
+    times: { deadline: number; timeoutMs: number },
+    signal?: AbortSignal,
+  ): Promise<HttpResponse> {
     // Not AbortSignal.any: it keeps what it made as long as the caller's signal lives, and that may be the whole program.
     const ending = new AbortController();
     const end = (): void => ending.abort(signal?.reason);
     if (signal !== undefined) this.transport.share?.(signal);
     signal?.addEventListener('abort', end, { once: true });
-    const late = new RoteraError('unreachable', `${this.url.origin} has not answered in ${Math.round(deadlineMs)} ms.`);
-    const timer = setTimeout(() => ending.abort(late), Math.min(deadlineMs, MOST_TIMER_MS));
+    const endIn = (ms: number): ReturnType<typeof setTimeout> => {
+      const late = (): RoteraError =>
+        new RoteraError('unreachable', `${this.url.origin} has not answered in ${Math.round(ms)} ms.`);
+      return setTimeout(() => ending.abort(late()), Math.min(ms, MOST_TIMER_MS));
+    };
+    let timer = endIn(times.deadline);
+    const onBytes = (): void => {
+      clearTimeout(timer);
+      timer = endIn(times.timeoutMs);
+    };
     try {
-      return await this.transport.request({ ...request, signal: ending.signal });
+      return await this.transport.request({ ...request, signal: ending.signal, onBytes });
     } catch (cause) {
       if (signal?.aborted === true) throw signal.reason;
       if (isRoteraError(ending.signal.reason)) throw ending.signal.reason;

@@ -6,7 +6,14 @@ import { setMaxListeners } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { Agent, request as send } from 'undici';
 import { WebSocket } from 'ws';
-import type { HttpResponse, Socket, SocketListener, SocketRequest, Transport } from './transport.js';
+import {
+  type HttpResponse,
+  joined,
+  type Socket,
+  type SocketListener,
+  type SocketRequest,
+  type Transport,
+} from './transport.js';
 
 /** How to reach a server that is not plainly on the network. */
 export interface NodeOptions {
@@ -35,7 +42,7 @@ export function nodeTransport({ ca, insecure = false, socketPath }: NodeOptions 
     connect: { ...trust, ...(socketPath === undefined ? {} : { socketPath }) },
   });
   return {
-    async request({ method, url, headers, body, signal }) {
+    async request({ method, url, headers, body, signal, onBytes }) {
       const answer = await send(url, {
         dispatcher: agent,
         method: method as 'GET',
@@ -43,12 +50,16 @@ export function nodeTransport({ ca, insecure = false, socketPath }: NodeOptions 
         signal,
         ...(body === undefined ? {} : { body }),
       });
-      const bytes = new Uint8Array(await answer.body.arrayBuffer());
+      const parts: Uint8Array[] = [];
+      for await (const part of answer.body) {
+        parts.push(part as Uint8Array);
+        onBytes();
+      }
       const header = (name: string): string | null => {
         const value = answer.headers[name];
         return value === undefined ? null : String(value);
       };
-      return { status: answer.statusCode, header, body: bytes };
+      return { status: answer.statusCode, header, body: joined(parts) };
     },
     share: (signal) => setMaxListeners(0, signal),
     openSocket: (wanted, listener) => openSocket(wanted, listener, { ...trust, socketPath }),

@@ -2,15 +2,15 @@
  * The transport of browsers: `fetch` and `WebSocket`. Imports nothing of Node.
  */
 import { EVENT_STREAM_TYPE } from '../protocol/api.js';
-import type { HttpResponse, SocketRequest, Transport } from './transport.js';
+import { type HttpResponse, joined, type SocketRequest, type Transport } from './transport.js';
 
 /** Followed, a push would become a GET on many a redirect, whose answer looks like that of a push. */
 const REDIRECT = 'manual';
 
 export const webTransport: Transport = {
-  async request({ method, url, headers, body, signal }) {
+  async request({ method, url, headers, body, signal, onBytes }) {
     const init = { method, headers, body: (body as BodyInit | undefined) ?? null, signal };
-    return whole(await fetch(url, { ...init, redirect: REDIRECT }));
+    return whole(await fetch(url, { ...init, redirect: REDIRECT }), onBytes);
   },
 
   openSocket(request, listener) {
@@ -72,11 +72,16 @@ async function whyRefused({ url, token }: SocketRequest, asking: AbortController
   throw new Error('not refused');
 }
 
-const whole = async (response: Response): Promise<HttpResponse> => ({
-  status: response.status,
-  header: (name) => response.headers.get(name),
-  body: new Uint8Array(await response.arrayBuffer()),
-});
+async function whole(response: Response, onBytes = (): void => undefined): Promise<HttpResponse> {
+  const { status, headers, body } = response;
+  const parts: Uint8Array[] = [];
+  const reader = body?.getReader();
+  for (let part = await reader?.read(); part?.value !== undefined; part = await reader?.read()) {
+    parts.push(part.value);
+    onBytes();
+  }
+  return { status, header: (name) => headers.get(name), body: joined(parts) };
+}
 
 function base64Url(text: string): string {
   const bytes = new TextEncoder().encode(text);

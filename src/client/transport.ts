@@ -9,6 +9,8 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array | string | undefined;
   readonly signal: AbortSignal;
+  /** Called as bytes of the answer's body arrive. */
+  readonly onBytes: () => void;
 }
 
 /** A whole answer. */
@@ -59,4 +61,15 @@ export interface Transport {
   readonly openSocket: (request: SocketRequest, listener: SocketListener) => Socket;
   /** Ends the connections that are kept between requests. */
   readonly close: () => Promise<void>;
+}
+
+/** The parts of a body as one. */
+export function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
 import t from 'tap';
 import { onBothPlatforms, SwiftClock } from '../support/clients.js';
@@ -148,4 +149,22 @@ onBothPlatforms(t, 'a deadline may be endless', async (t, connect) => {
   const waiting = client.read('q', { wait: 60 });
   await other.push('q', 'a');
   t.match(await waiting, { messages: [{ text: 'a' }] });
+});
+
+onBothPlatforms(t, 'an answer that comes slowly is waited for, one that stops is not', async (t, connect) => {
+  const PARTS = 8;
+  const url = await foreign(t, async (request, response) => {
+    const body = JSON.stringify({ queue: 'q', epoch: 'e', filler: 'x'.repeat(1000) });
+    const each = Math.ceil(body.length / PARTS);
+    for (let part = 0; part < PARTS; part++) {
+      if (part === PARTS / 2 && request.url?.includes('stops')) return;
+      response.write(body.slice(part * each, (part + 1) * each));
+      await sleep(400);
+    }
+    response.end();
+  });
+  const began = performance.now();
+  t.match(await connect({ url, timeoutMs: 2500, retryMs: 0 }).stat('q'), { epoch: 'e' });
+  t.ok(performance.now() - began > 2500, 'it took longer than one part of it may');
+  await t.rejects(connect({ url, timeoutMs: 1000, retryMs: 0 }).stat('stops'), { code: 'unreachable' });
 });
