@@ -147,13 +147,31 @@ function untilSignal(server: Server, load: () => Config): Promise<void> {
         .then(() => server.app.close())
         .then(resolve, reject);
     };
+    // A slow one must not put back what a later one has replaced.
+    const reloadInTurn = inTurn(async () => {
+      if (!stopping) await reload(server, load);
+    });
     // A terminal that is closed takes its server along; anyone else who hangs up wants a reload.
     const hangUp = (): void => {
       if (process.stdout.isTTY) stop();
-      else if (!stopping) void reload(server, load);
+      else reloadInTurn();
     };
     process.on('SIGINT', stop).on('SIGTERM', stop).on('SIGHUP', hangUp);
   });
+}
+
+/** Does one after the other what it is called for; calls that come while one waits are answered by that one. */
+function inTurn(work: () => Promise<void>): () => void {
+  let last = Promise.resolve();
+  let waits = false;
+  return () => {
+    if (waits) return;
+    waits = true;
+    last = last.then(() => {
+      waits = false;
+      return work();
+    });
+  };
 }
 
 /** Reads the configuration again. With a bad one the server goes on as it was, and says so. */

@@ -1,12 +1,13 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, readFileSync, renameSync, rmSync, type Stats, statSync, writeFileSync } from 'node:fs';
 import { Command, Option } from 'clipanion';
 import { messageOf, RoteraError } from '../../src/errors.js';
 import { VERBS } from '../../src/protocol/api.js';
 import { makeToken, parseTokens } from '../../src/tokens.js';
 import { BaseCommand } from '../command.js';
 
-/** Nobody else needs to know who may do what. */
+/** Of a file that was not there: nobody else needs to know who may do what. */
 const MODE = 0o600;
+const PERMISSIONS = 0o7777;
 
 export class TokenCommand extends BaseCommand {
   static override paths = [['token']];
@@ -58,7 +59,6 @@ export class TokenCommand extends BaseCommand {
     }
   }
 
-  /** The whole file is written anew and put in place at once: a server that reads it meanwhile finds the old or the new. */
   #addTo(path: string, line: string): void {
     const lines = readLines(path);
     parseTokens(lines.join('\n'));
@@ -67,8 +67,41 @@ export class TokenCommand extends BaseCommand {
       const text = `${path} has a token named ${this.name} already. Choose another name, or give --replace.`;
       throw new RoteraError('file_exists', text, { parameter: 'name', value: this.name });
     }
-    writeFileSync(`${path}.new`, `${[...others, line].join('\n')}\n`, { mode: MODE });
-    renameSync(`${path}.new`, path);
+    replaceFile(path, `${[...others, line].join('\n')}\n`);
+  }
+}
+
+/**
+ * Writes a whole file anew and puts it in place at once: a server that reads it meanwhile finds the old or the new. It keeps its
+ * owner and its mode: whoever makes a token, the server can read it as before.
+ */
+function replaceFile(path: string, text: string): void {
+  const before = statSync(path, { throwIfNoEntry: false });
+  const written = `${path}.new`;
+  // What was left by one that was killed may have another mode.
+  rmSync(written, { force: true });
+  try {
+    writeFileSync(written, text, { mode: MODE, flag: 'wx' });
+    if (before !== undefined) {
+      giveTo(path, written, before);
+      chmodSync(written, before.mode & PERMISSIONS);
+    }
+    renameSync(written, path);
+  } catch (error) {
+    rmSync(written, { force: true });
+    throw error;
+  }
+}
+
+/** @throws `bad_parameter` when the file is another user's, and only that one or root may write it */
+function giveTo(path: string, written: string, { uid, gid }: Stats): void {
+  const now = statSync(written);
+  if (now.uid === uid && now.gid === gid) return;
+  try {
+    chownSync(written, uid, gid);
+  } catch (cause) {
+    const text = `${path} is another user's or group's, and would not be any more. Run this as its owner, or as root.`;
+    throw new RoteraError('bad_parameter', text, { parameter: 'tokens' }, { cause });
   }
 }
 

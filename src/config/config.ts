@@ -7,8 +7,8 @@ import { DEFAULT_HOST, DEFAULT_PORT, SERVER_LIMITS } from '../protocol/api.js';
 import { flag, integer, oneOf, type Parameter } from '../protocol/parameters.js';
 import { type DeclaredQueues, declaredQueues } from './declared-queues.js';
 
-export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
+const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
+type LogLevel = (typeof LOG_LEVELS)[number];
 
 export interface Config {
   /** Address to listen on. */

@@ -19,7 +19,7 @@ export const BATCH_PROTOCOL = 'rotera.batch.v1';
 export const TOKEN_PROTOCOL = 'rotera.token.';
 
 /** Largest body of a push, and largest frame: one message of 16 MiB with room for framing, or a batch. */
-export const MAX_PUSH_BYTES = 17 * 1024 * 1024;
+const MAX_PUSH_BYTES = 17 * 1024 * 1024;
 
 /** What a server bounds unless it is told otherwise. The most tails: of the server, and with one token. */
 export const SERVER_LIMITS = {
@@ -67,7 +67,7 @@ export const MAX_READ_LIMIT = { [JSON_TYPE]: 10_000, [NDJSON_TYPE]: 100_000, [BA
 export const DEFAULT_READ_LIMIT = 100;
 export const DEFAULT_READ_BYTES = 1024 * 1024;
 /** Longest long poll, in seconds. */
-export const MAX_WAIT_SECONDS = 60;
+const MAX_WAIT_SECONDS = 60;
 
 const gap = oneOf('ok', 'fail');
 

@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import type { FastifyInstance, FastifyListenOptions } from 'fastify';
 import { messageOf, RoteraError } from '../errors.js';
 
-export interface ListenOptions {
+interface ListenOptions {
   readonly host: string;
   /** 0 lets the system choose one. */
   readonly port: number;

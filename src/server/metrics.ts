@@ -30,8 +30,8 @@ const POWERS_OF_4 = Array.from({ length: 11 }, (_, i) => 4 ** i);
 const MOST_REPORTS = 64;
 
 /** Why a connection was cut that its client had not closed. */
-export const DROPS = ['silent', 'stalled', 'too_many'] as const;
-export type Drop = (typeof DROPS)[number];
+const DROPS = ['silent', 'stalled', 'too_many'] as const;
+type Drop = (typeof DROPS)[number];
 
 /** What a scrape looks at. */
 export interface Watched {

@@ -6,7 +6,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { isIP } from 'node:net';
 import { RoteraError } from '../errors.js';
 
-export interface OriginOptions {
+interface OriginOptions {
   /** Whether the server listens on loopback only: then a Host must be a loopback name or one of those allowed. */
   readonly loopback: boolean;
   /** Further names, for proxies. */

@@ -17,12 +17,20 @@ export function steady(output: Output, told: (lost: number) => string = () => ''
   const to = fstatSync(fd);
   if (to.isFIFO() || to.isSocket()) return output;
   let lost = 0;
+  /** Whether the last of it is a part of a line. */
+  let torn = false;
+  const write = (bytes: Buffer): void => {
+    // A file may take only the beginning, as one that is at its limit or on a disk that is nearly full does.
+    for (let at = 0; at < bytes.length; ) {
+      at += writeSync(fd, bytes, at);
+      torn = at < bytes.length;
+    }
+  };
   return new Writable({
     decodeStrings: false,
     write(chunk: string | Buffer, _encoding, done) {
       try {
-        const text = lost > 0 ? `${told(lost)}${chunk}` : String(chunk);
-        writeSync(fd, text);
+        write(Buffer.from(`${torn ? '\n' : ''}${lost > 0 ? told(lost) : ''}${chunk}`));
         lost = 0;
       } catch {
         lost++;

@@ -8,7 +8,7 @@ import { messageOf, RoteraError } from '../errors.js';
 import { parseTokens, type Token } from '../tokens.js';
 import { isLoopback } from './origins.js';
 
-export interface SecurityOptions {
+interface SecurityOptions {
   readonly host: string;
   /** Path of a Unix socket, instead of the host. */
   readonly socket?: string;
@@ -20,7 +20,7 @@ export interface SecurityOptions {
   readonly allowAnonymous: boolean;
 }
 
-export interface Security {
+interface Security {
   /** Undefined when everyone who can connect may do all. */
   readonly tokens: Token[] | undefined;
   /** Whether only this machine reaches the server. */

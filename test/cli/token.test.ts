@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { chmodSync, chownSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { connect } from '../../src/client/node.js';
@@ -50,6 +50,22 @@ t.test('names are used once, unless they are replaced', async (t) => {
     parseTokens(text).map(({ name }) => name),
     ['b', 'a'],
   );
+});
+
+t.test('the file keeps its mode and its owner, so that the server can read it as before', async (t) => {
+  const dir = t.testdir({ tokens: '# kept\n', 'tokens.new': 'left by one that was killed' });
+  const tokens = join(dir, 'tokens');
+  // Only root can give files away.
+  const isRoot = process.getuid?.() === 0;
+  const { uid, gid } = statSync(tokens);
+  const owner = isRoot ? { uid: 12_345, gid: 12_346 } : { uid, gid };
+  chownSync(tokens, owner.uid, owner.gid);
+  chmodSync(tokens, 0o640);
+  chmodSync(`${tokens}.new`, 0o666);
+  t.equal((await runHere(['token', 'a', '--tokens', tokens])).code, 0);
+  t.match(statSync(tokens), { ...owner, mode: 0o100640 });
+  t.match(readFileSync(tokens, 'utf8'), /^# kept\nsha256:\S+ a \* \*\n$/);
+  t.strictSame(readdirSync(dir), ['tokens']);
 });
 
 t.test('what makes no token is told', async (t) => {

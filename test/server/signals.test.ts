@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { type ClientRequest, request } from 'node:http';
 import { join } from 'node:path';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
@@ -8,6 +8,7 @@ import { connect } from '../../src/client/node.js';
 import { makeToken } from '../../src/tokens.js';
 import { certificate, withoutOpenssl } from '../support/certificate.js';
 import { type Serving, serve } from '../support/program.js';
+import { SMALL } from '../support/queues.js';
 import { type Tail, tailOverEvents } from '../support/tails.js';
 
 const LIMITS = { maxBytes: 100_000, reserve: false };
@@ -65,6 +66,33 @@ t.test('SIGHUP: tokens and certificates are read again', { skip: withoutOpenssl 
   writeFileSync(tokens, 'no token');
   await reload(server, 'is not put into effect');
   t.strictSame([await may(before), await may(after)], ['unauthorized', 'ok'], 'a bad file changes nothing');
+});
+
+t.test('a reload that takes long does not undo a later one', async (t) => {
+  const directory = t.testdir({ rots: {}, 'config.json': '{}', tokens: '' });
+  const [tokens, config, rots] = [join(directory, 'tokens'), join(directory, 'config.json'), join(directory, 'rots')];
+  const [first, second, third] = [
+    makeToken('first', '*', '*'),
+    makeToken('second', '*', '*'),
+    makeToken('third', '*', '*'),
+  ];
+  writeFileSync(tokens, first.line);
+  const server = await serve(t, ['--dir', rots, '--config', config, '--tokens', tokens, '--log-level', 'info']);
+  const statusFor = async ({ secret }: { secret: string }): Promise<number> =>
+    (await fetch(`${server.url}/queues`, { headers: { authorization: `Bearer ${secret}` } })).status;
+  const reloads = (): number => server.said().split('the configuration was read again').length - 1;
+
+  // It is under way when the first of its many queues is there.
+  const names = Array.from({ length: 50 }, (_, i) => `q${i}`);
+  writeFileSync(config, JSON.stringify({ queues: Object.fromEntries(names.map((name) => [name, SMALL])) }));
+  writeFileSync(tokens, second.line);
+  server.child.kill('SIGHUP');
+  while (!existsSync(join(rots, 'q0.rot'))) await new Promise(setImmediate);
+  writeFileSync(config, '{}');
+  writeFileSync(tokens, third.line);
+  server.child.kill('SIGHUP');
+  while (reloads() < 2) await once(server.child.stderr as NodeJS.ReadableStream, 'data');
+  t.strictSame(await Promise.all([first, second, third].map(statusFor)), [401, 401, 200]);
 });
 
 /** A server with a client in the middle of a push, which it waits for when it stops, and a tail that is told of the stop. */
