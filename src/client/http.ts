@@ -55,13 +55,14 @@ export class Http {
   readonly #clock: Clock;
   #hasAnswered = false;
 
-  /** @throws `bad_parameter` when the address is none */
+  /** @throws `bad_parameter` when the address is none, or the token none that a header can carry */
   constructor(
     readonly transport: Transport,
     options: ConnectOptions,
   ) {
     this.url = parseUrl(options.url ?? DEFAULT_URL);
     this.token = options.token;
+    checkToken(this.token);
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
   }
@@ -138,13 +139,30 @@ export class Http {
 function parseUrl(text: string): URL {
   const given = text.includes('://') ? text : `http://${text}`;
   const url = URL.canParse(given) ? new URL(given) : undefined;
-  if (url !== undefined && /^https?:$/.test(url.protocol)) return url;
   const details = { parameter: 'url', value: text };
+  if (url !== undefined && (url.username !== '' || url.password !== '')) {
+    const advice = 'An address takes no user and no password: a server knows its clients by their tokens.';
+    throw new RoteraError('bad_parameter', advice, { parameter: 'url' });
+  }
+  if (url !== undefined && (url.search !== '' || url.hash !== '')) {
+    throw new RoteraError('bad_parameter', `${text}: an address has nothing behind "?" or "#".`, details);
+  }
+  if (url !== undefined && /^https?:$/.test(url.protocol)) return url;
   throw new RoteraError('bad_parameter', `${text} is no address; an address looks like ${DEFAULT_URL}.`, details);
 }
 
+/** Not shown in the error: it is secret. */
+function checkToken(token: string | undefined): void {
+  if (token === undefined || /^[\x21-\x7e]*$/.test(token)) return;
+  const accepted = 'one word of printable ASCII, as "rotera token" makes it';
+  throw new RoteraError('bad_parameter', `The token is none; accepted: ${accepted}.`, { parameter: 'token', accepted });
+}
+
+/** OpenSSL's and Node's codes for a certificate that is not trusted, or not for this server. */
+const CERTIFICATE = /CERT|^UNABLE_TO_VERIFY_LEAF_SIGNATURE$/;
+
 /** No HTTP answer came. Something that does not speak HTTP at all is told apart: waiting does not mend it. */
-function unreachable(url: URL, thrown: unknown): RoteraError {
+export function unreachable(url: URL, thrown: unknown): RoteraError {
   const cause = thrown instanceof Error && thrown.cause instanceof Error ? thrown.cause : thrown;
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
   const options = { cause: thrown };
@@ -156,6 +174,15 @@ function unreachable(url: URL, thrown: unknown): RoteraError {
     const text = `What listens at ${url.origin} does not speak TLS: is its address http:// instead?`;
     return new RoteraError('not_rotera', text, {}, options);
   }
-  const text = `No server answers at ${url.origin} (${messageOf(cause) || code}).`;
+  if (CERTIFICATE.test(code)) {
+    const text = `The certificate of ${url.origin} is not trusted (${messageOf(cause)}).`;
+    return new RoteraError('unreachable', text, { certificate: code }, options);
+  }
+  const guess = closedUnanswered(cause) && url.protocol === 'http:' ? '; perhaps its address is https://' : '';
+  const text = `No server answers at ${url.origin} (${messageOf(cause) || code}${guess}).`;
   return new RoteraError('unreachable', text, {}, options);
 }
+
+/** Whether the other side closed a connection on which it had not said a word, as a TLS server does that is spoken to plainly. */
+const closedUnanswered = (cause: unknown): boolean =>
+  (cause as { socket?: { bytesRead?: number } } | undefined)?.socket?.bytesRead === 0;
