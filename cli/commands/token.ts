@@ -51,11 +51,7 @@ export class TokenCommand extends BaseCommand {
       const text = `${JSON.stringify(this.name)} is no name for a token: one word, which does not begin with #.`;
       throw new RoteraError('bad_parameter', text, { parameter: 'name', value: this.name });
     }
-    try {
-      return makeToken(this.name, this.verbs, this.queues);
-    } catch (cause) {
-      throw new RoteraError('bad_parameter', messageOf(cause), { parameter: 'token' }, { cause });
-    }
+    return makeToken(this.name, this.verbs, this.queues);
   }
 
   /** The whole file is written anew and put in place at once: a server that reads it meanwhile finds the old or the new. */
@@ -67,8 +63,13 @@ export class TokenCommand extends BaseCommand {
       const text = `${path} has a token named ${this.name} already. Choose another name, or give --replace.`;
       throw new RoteraError('file_exists', text, { parameter: 'name', value: this.name });
     }
-    writeFileSync(`${path}.new`, `${[...others, line].join('\n')}\n`, { mode: MODE });
-    renameSync(`${path}.new`, path);
+    try {
+      writeFileSync(`${path}.new`, `${[...others, line].join('\n')}\n`, { mode: MODE });
+      renameSync(`${path}.new`, path);
+    } catch (cause) {
+      const text = `${path} cannot be written: ${messageOf(cause)}.`;
+      throw new RoteraError('directory_unusable', text, { parameter: 'tokens' }, { cause });
+    }
   }
 }
 
