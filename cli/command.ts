@@ -2,11 +2,12 @@
  * What all commands share: errors on standard error with an exit code that means something, and all input and output through
  * the context, so that a command can be run inside a test.
  */
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Command, Option } from 'clipanion';
 import { connect, DEFAULT_URL, type RoteraClient } from '../src/client/node.js';
 import { messageOf, RoteraError } from '../src/errors.js';
-import { type Context, Interrupted } from './context.js';
+import { type Context, type Hints, Interrupted } from './context.js';
 import { optional, parseSeconds } from './numbers.js';
 import { report } from './report.js';
 import { type Style, styleFor } from './style.js';
@@ -18,6 +19,8 @@ const PATIENCE_MS = { first: 0, later: 5 * 60_000 };
 export abstract class BaseCommand extends Command<Context> {
   json = Option.Boolean('--json', false, { description: 'Print JSON, one object a line; errors too.' });
 
+  /** What to do about an error, where the usual advice is not for this command. */
+  protected readonly hints: Hints = {};
   /** What the command ends with when it has done its work. */
   protected exitCode = 0;
   /** Ends the command when it is aborted. */
@@ -41,7 +44,7 @@ export abstract class BaseCommand extends Command<Context> {
   /** Says on standard error what went wrong; answers the exit code. */
   protected report(error: unknown): number {
     const { stderr, env, hints } = this.context;
-    return report(error, { stderr, env, hints, json: this.json });
+    return report(error, { stderr, env, hints: { ...this.hints, ...hints }, json: this.json });
   }
 
   /** From now on Ctrl-C aborts `signal` instead of ending the process. */
@@ -104,7 +107,7 @@ export abstract class ClientCommand extends BaseCommand {
     return connect({
       url,
       token,
-      ca: this.ca === undefined ? undefined : readOptionFile('ca', this.ca),
+      ca: this.ca === undefined ? undefined : readCertificates('ca', this.ca),
       insecure: this.insecure,
       socketPath: this.socket,
       retryMs: retry === undefined ? fallback.later : retry * 1000,
@@ -123,9 +126,13 @@ export abstract class ClientCommand extends BaseCommand {
   }
 }
 
-function readOptionFile(option: string, path: string): Buffer {
+function readCertificates(option: string, path: string): Buffer {
   try {
-    return readFileSync(path);
+    const bytes = readFileSync(path);
+    // TLS takes a file that holds none for an empty list.
+    if (!bytes.includes('CERTIFICATE-----')) throw new Error('it holds no certificate in PEM');
+    new X509Certificate(bytes);
+    return bytes;
   } catch (cause) {
     const text = `--${option} ${path} cannot be read: ${messageOf(cause)}.`;
     throw new RoteraError('bad_parameter', text, { parameter: option, value: path }, { cause });

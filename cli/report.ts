@@ -18,6 +18,9 @@ const HINTS: Hints = {
   draining: 'The server is stopping; try again when it is back.',
 };
 
+const CERTIFICATE_HINT =
+  'Trust its issuer with --ca FILE or ROTERA_CA; to try things out, --insecure takes any certificate.';
+
 /** The server's advice is for those who speak HTTP to it; ours follows instead. */
 const HTTP_ADVICE = / Create it with PUT \S+|: Authorization: Bearer TOKEN/;
 
@@ -32,9 +35,9 @@ interface ReportOptions {
 /** Says on standard error what went wrong and what to do; answers the exit code. */
 export function report(error: unknown, { stderr, env, json, hints }: ReportOptions): number {
   const { code, details } = isRoteraError(error) ? error : { code: 'internal' as const, details: {} };
-  const hint = hints?.[code] ?? HINTS[code];
+  const hint = 'certificate' in details ? CERTIFICATE_HINT : (hints?.[code] ?? HINTS[code]);
   const text = messageOf(error).replace(HTTP_ADVICE, '');
-  const message = hint === undefined ? text : `${text} ${hint}`;
+  const message = hint === undefined || hint === '' ? text : `${text} ${hint}`;
   if (json) stderr.write(`${JSON.stringify({ error: code, message, ...details })}\n`);
   else stderr.write(`${styleFor(stderr, env).red('rotera:')} ${message}\n`);
   return EXIT_CODES[code];

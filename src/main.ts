@@ -36,6 +36,8 @@ export interface ServeContext {
   readonly env: Environment;
   /** Of the program, for the metrics. */
   readonly version: string;
+  /** Whether standard output is for a program. */
+  readonly json?: boolean;
 }
 
 /** A server that runs. */
@@ -85,7 +87,7 @@ export async function serve(load: () => Config, context: ServeContext): Promise<
     await queues.rescan();
     await ensureQueues(queues, config.queues);
     ready = true;
-    greet(steady(stdout), address, queues);
+    greet(steady(stdout), address, queues, context.json === true);
     // What was there at the start has just been told.
     onChange = logChanges(app);
     app.log.info({ address, version, queues: queues.all.length }, 'the server is ready');
@@ -212,13 +214,22 @@ function endAfterFailure(error: RoteraError, logs: NodeJS.WritableStream): void 
   setTimeout(() => process.exit(FAILED_WRITE), ANSWER_MS);
 }
 
-function greet(out: NodeJS.WritableStream, address: string, queues: Queues): void {
+function greet(out: NodeJS.WritableStream, address: string, queues: Queues, json: boolean): void {
   const names = queues.all.map(({ name }) => name);
+  if (json) {
+    const unreadable = queues.unreadable.map(({ queue, reason }) => ({ queue, code: reason.code }));
+    out.write(`${JSON.stringify({ address, directory: queues.directory, queues: names, unreadable })}\n`);
+    return;
+  }
   out.write(`rotera listens on ${address}\n`);
   out.write(`  directory  ${queues.directory}\n`);
-  out.write(`  queues     ${names.join(' ') || `none yet; make one: curl -X PUT ${address}/queues/NAME`}\n`);
+  out.write(`  queues     ${names.join(' ') || `none yet; make one: curl ${curlWords(address)}/queues/NAME`}\n`);
   for (const { queue, reason } of queues.unreadable) out.write(`  unreadable ${queue}: ${reason.message}\n`);
 }
+
+/** What curl needs to make a queue at an address, which is a URL or the path of a Unix socket. */
+const curlWords = (address: string): string =>
+  address.includes('://') ? `-X PUT ${address}` : `--unix-socket ${address} -X PUT http://localhost`;
 
 /** One line for `systemctl status`. */
 function status({ all, unreadable }: Queues): string {

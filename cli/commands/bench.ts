@@ -1,5 +1,7 @@
 import { Command, Option } from 'clipanion';
+import { RECORD_HEADER_BYTES } from '../../src/batch.js';
 import { RoteraError } from '../../src/errors.js';
+import { MAX_PUSH_BYTES } from '../../src/protocol/api.js';
 import { bench, type Measured } from '../bench.js';
 import { ClientCommand } from '../command.js';
 import { parseBytes, parseCount, parseSeconds } from '../numbers.js';
@@ -31,16 +33,26 @@ export class BenchCommand extends ClientCommand {
   protected async run(): Promise<void> {
     const { client, queue } = this;
     const signal = this.interruptible();
-    const { count } = await client.stat(queue, { signal });
+    const { count, maxMessageBytes } = await client.stat(queue, { signal });
     if (count > 0 && !this.yes) {
       const text = `${queue} holds ${countedText(count, 'message')}, which would be rotated out. Use another queue, or give --yes.`;
       throw new RoteraError('bad_parameter', text, { parameter: 'queue', value: queue });
     }
+    const size = parseBytes('size', this.size);
+    const batch = Math.max(1, parseCount('batch', this.batch));
+    if (size > maxMessageBytes) {
+      const text = `--size ${this.size} is longer than a message of ${queue} may be: ${countedText(maxMessageBytes, 'byte')}.`;
+      throw new RoteraError('bad_parameter', text, { parameter: 'size', value: this.size });
+    }
+    if (batch * (size + RECORD_HEADER_BYTES) > MAX_PUSH_BYTES) {
+      const text = `--batch ${this.batch} with --size ${this.size} is more than one push takes: ${bytesText(MAX_PUSH_BYTES)}.`;
+      throw new RoteraError('bad_parameter', text, { parameter: 'batch', value: this.batch });
+    }
     const options = {
       client,
       queue,
-      size: parseBytes('size', this.size),
-      batch: Math.max(1, parseCount('batch', this.batch)),
+      size,
+      batch,
       connections: Math.max(1, parseCount('connections', this.connections)),
       durationMs: parseSeconds('duration', this.duration) * 1000,
       signal,

@@ -36,9 +36,7 @@ export class RemoveCommand extends BaseCommand {
         if (!this.json) await this.print(`${file} is kept\n`);
         continue;
       }
-      for (const path of [file, `${file}-lock`, join(dirname(file), `.${basename(file)}.failed`)]) {
-        rmSync(path, { force: true });
-      }
+      removeRotFile(file);
       if (this.json) await this.printJson({ file, removed: true });
       else await this.print(`removed ${file}\n`);
     }
@@ -56,6 +54,16 @@ export class RemoveCommand extends BaseCommand {
     const [answer] = (await Promise.race([once(lines, 'line'), once(lines, 'close')])) as [string?];
     lines.close();
     return /^y(es)?$/i.test(answer?.trim() ?? '');
+  }
+}
+
+function removeRotFile(file: string): void {
+  try {
+    for (const path of [file, `${file}-lock`, join(dirname(file), `.${basename(file)}.failed`)]) {
+      rmSync(path, { force: true });
+    }
+  } catch (cause) {
+    throw new RoteraError('directory_unusable', `${file} cannot be removed: ${messageOf(cause)}.`, {}, { cause });
   }
 }
 

@@ -1,8 +1,8 @@
 import { dirname } from 'node:path';
 import { Command, Option } from 'clipanion';
-import { RoteraError } from '../../src/errors.js';
+import { isRoteraError, RoteraError } from '../../src/errors.js';
 import { resizeRotFile } from '../../src/queue/copy.js';
-import { lockDirectory } from '../../src/queue/directory-lock.js';
+import { type DirectoryLock, lockDirectory } from '../../src/queue/directory-lock.js';
 import { BaseCommand } from '../command.js';
 import { LIMIT_TEXTS, parseLimits } from '../limits.js';
 
@@ -35,13 +35,24 @@ export class ResizeCommand extends BaseCommand {
       const text = 'Say what is to change, such as --max-bytes 1G; the other limits stay.';
       throw new RoteraError('bad_parameter', text, { parameter: 'limits' });
     }
-    const lock = lockDirectory(dirname(this.file));
+    const lock = this.#lockDirectory();
     try {
       const { oldest, next } = await resizeRotFile(this.file, limits, this.interruptible());
       if (this.json) await this.printJson({ file: this.file, oldest, next });
       else await this.print(`resized ${this.file}: it keeps ids ${oldest} to ${next} (exclusive)\n`);
     } finally {
       lock.release();
+    }
+  }
+
+  #lockDirectory(): DirectoryLock {
+    const directory = dirname(this.file);
+    try {
+      return lockDirectory(directory);
+    } catch (cause) {
+      if (!isRoteraError(cause, 'in_use')) throw cause;
+      const text = `A rotera server has the directory ${directory}: stop it meanwhile.`;
+      throw new RoteraError('in_use', text, {}, { cause });
     }
   }
 }

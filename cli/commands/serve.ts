@@ -56,13 +56,17 @@ export class ServeCommand extends BaseCommand {
     description: 'Only print the JSON schema of the configuration file.',
   });
 
+  /** The usual one is for those who look for a server. */
+  protected override readonly hints = { unreachable: '' };
+
   protected async run(): Promise<void> {
     if (this.printSchema) return this.print(`${JSON.stringify(configSchema(), null, 2)}\n`);
     const { stdout, stderr, env } = this.context;
     const load = (): Config => readConfig(this, env);
     // Loading a server takes longer than all the other commands together: it is for those who want one.
     const { checkConfig, serve } = await import('../../src/main.js');
-    if (!this.checkConfig) return serve(load, { stdout, stderr, env, version: this.cli.binaryVersion ?? 'unknown' });
+    const version = this.cli.binaryVersion ?? 'unknown';
+    if (!this.checkConfig) return serve(load, { stdout, stderr, env, version, json: this.json });
     const config = load();
     await checkConfig(config);
     await this.print(this.json ? `${JSON.stringify(config)}\n` : 'The configuration is good.\n');

@@ -80,7 +80,10 @@ export class StatCommand extends ClientCommand {
       for (const stat of look.json) await this.printJson(stat);
       return;
     }
-    const text = look.text(before === undefined ? undefined : rates(before, look));
+    const nothing = look.json.length === 0 && this.token !== undefined;
+    const text = nothing
+      ? 'no queues that this token may see\n'
+      : look.text(before === undefined ? undefined : rates(before, look));
     if (!this.watch) await this.print(text);
     else if (isTerminal(this.context.stdout)) {
       const lines = text.replaceAll('\n', `${CLEAR_LINE_END}\n`);

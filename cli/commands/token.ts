@@ -52,11 +52,7 @@ export class TokenCommand extends BaseCommand {
       const text = `${JSON.stringify(this.name)} is no name for a token: one word, which does not begin with #.`;
       throw new RoteraError('bad_parameter', text, { parameter: 'name', value: this.name });
     }
-    try {
-      return makeToken(this.name, this.verbs, this.queues);
-    } catch (cause) {
-      throw new RoteraError('bad_parameter', messageOf(cause), { parameter: 'token' }, { cause });
-    }
+    return makeToken(this.name, this.verbs, this.queues);
   }
 
   #addTo(path: string, line: string): void {
@@ -78,18 +74,20 @@ export class TokenCommand extends BaseCommand {
 function replaceFile(path: string, text: string): void {
   const before = statSync(path, { throwIfNoEntry: false });
   const written = `${path}.new`;
-  // What was left by one that was killed may have another mode.
-  rmSync(written, { force: true });
   try {
+    // What was left by one that was killed may have another mode.
+    rmSync(written, { force: true });
     writeFileSync(written, text, { mode: MODE, flag: 'wx' });
     if (before !== undefined) {
       giveTo(path, written, before);
       chmodSync(written, before.mode & PERMISSIONS);
     }
     renameSync(written, path);
-  } catch (error) {
+  } catch (cause) {
     rmSync(written, { force: true });
-    throw error;
+    if (cause instanceof RoteraError) throw cause;
+    const text = `${path} cannot be written: ${messageOf(cause)}.`;
+    throw new RoteraError('directory_unusable', text, { parameter: 'tokens' }, { cause });
   }
 }
 

@@ -177,15 +177,22 @@ export class Http {
 function parseUrl(text: string): URL {
   const given = text.includes('://') ? text : `http://${text}`;
   const url = URL.canParse(given) ? new URL(given) : undefined;
-  if (url !== undefined && /^https?:$/.test(url.protocol)) return url;
   const details = { parameter: 'url', value: text };
+  if (url !== undefined && (url.username !== '' || url.password !== '')) {
+    const advice = 'An address takes no user and no password: a server knows its clients by their tokens.';
+    throw new RoteraError('bad_parameter', advice, { parameter: 'url' });
+  }
+  if (url !== undefined && (url.search !== '' || url.hash !== '')) {
+    throw new RoteraError('bad_parameter', `${text}: an address has nothing behind "?" or "#".`, details);
+  }
+  if (url !== undefined && /^https?:$/.test(url.protocol)) return url;
   throw new RoteraError('bad_parameter', `${text} is no address; an address looks like ${DEFAULT_URL}.`, details);
 }
 
 /** As a header can carry it. Not shown: it is a secret. */
 function checkedToken(token: string | undefined): string | undefined {
   if (token === undefined || /^[\x21-\x7e]*$/.test(token)) return token;
-  const accepted = 'printable ASCII characters without spaces or a newline';
+  const accepted = 'one word of printable ASCII, as "rotera token" makes it';
   throw new RoteraError('bad_parameter', `The token is none; accepted: ${accepted}.`, { parameter: 'token', accepted });
 }
 
@@ -202,8 +209,11 @@ const innermost = (thrown: unknown): unknown =>
 
 const codeOf = (thrown: unknown): string => (thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '');
 
+/** OpenSSL's and Node's codes for a certificate that is not trusted, or not for this server. */
+const CERTIFICATE = /CERT|^UNABLE_TO_VERIFY_LEAF_SIGNATURE$/;
+
 /** No HTTP answer came. Something that does not speak HTTP at all is told apart: waiting does not mend it. */
-function unreachable(url: URL, thrown: unknown): RoteraError {
+export function unreachable(url: URL, thrown: unknown): RoteraError {
   const cause = innermost(thrown);
   const code = codeOf(cause);
   const options = { cause: thrown };
@@ -215,6 +225,15 @@ function unreachable(url: URL, thrown: unknown): RoteraError {
     const text = `What listens at ${url.origin} does not speak TLS: is its address http:// instead?`;
     return new RoteraError('not_rotera', text, {}, options);
   }
-  const text = `No server answers at ${url.origin} (${messageOf(cause) || code}).`;
+  if (CERTIFICATE.test(code)) {
+    const text = `The certificate of ${url.origin} is not trusted (${messageOf(cause)}).`;
+    return new RoteraError('unreachable', text, { certificate: code }, options);
+  }
+  const guess = closedUnanswered(cause) && url.protocol === 'http:' ? '; perhaps its address is https://' : '';
+  const text = `No server answers at ${url.origin} (${messageOf(cause) || code}${guess}).`;
   return new RoteraError('unreachable', text, {}, options);
 }
+
+/** Whether the other side closed a connection on which it had not said a word, as a TLS server does that is spoken to plainly. */
+const closedUnanswered = (cause: unknown): boolean =>
+  (cause as { socket?: { bytesRead?: number } } | undefined)?.socket?.bytesRead === 0;

@@ -4,6 +4,7 @@
 import { RoteraError } from '../errors.js';
 import type { TailFrame } from '../protocol/answers.js';
 import { answeredError } from './answered-error.js';
+import { unreachable } from './http.js';
 import { type Message, messagesOfBodies, messagesOfRecords } from './message.js';
 import type { Socket, SocketRequest, Transport } from './transport.js';
 
@@ -43,7 +44,11 @@ export class TailConnection {
       onText: (text) => this.#take(text),
       onBinary: (bytes) => this.#take(bytes),
       onRefused: (response) => this.#end(answeredError(response, request.url)),
-      onClose: (_code, reason) => {
+      onClose: (_code, reason, cause) => {
+        if (reason === '' && cause !== undefined) {
+          this.#end(unreachable(request.url, cause));
+          return;
+        }
         const text = `No server answers at ${request.url.origin}${reason === '' ? '' : ` (${reason})`}.`;
         this.#end(new RoteraError('unreachable', text));
       },

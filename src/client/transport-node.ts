@@ -89,7 +89,7 @@ function openSocket(
     silence = setTimeout(() => socket.terminate(), SILENCE_MS);
     silence.unref();
   };
-  let reason = '';
+  let failure: Error | undefined;
   let done = false;
   const once = (end: () => void): void => {
     clearTimeout(silence);
@@ -97,7 +97,7 @@ function openSocket(
     done = true;
   };
   socket.on('error', (error) => {
-    reason = 'code' in error && error.code === 'EPROTO' ? 'it does not speak TLS' : error.message;
+    failure = error;
   });
   socket.on('unexpected-response', (request, answer) => {
     const parts: Buffer[] = [];
@@ -121,7 +121,7 @@ function openSocket(
     if (isBinary) listener.onBinary(data as Buffer);
     else listener.onText(String(data));
   });
-  socket.on('close', (code, text) => once(() => listener.onClose(code, text.toString() || reason)));
+  socket.on('close', (code, text) => once(() => listener.onClose(code, text.toString(), failure)));
   return {
     send: (text) => {
       if (socket.readyState === WebSocket.OPEN) socket.send(text);

@@ -37,8 +37,8 @@ export interface SocketListener {
   readonly onBinary: (bytes: Uint8Array) => void;
   /** The server has answered with an error status instead. */
   readonly onRefused: (response: HttpResponse) => void;
-  /** Never opened, lost, or closed by either side. `reason` is the other side's or the platform's text. */
-  readonly onClose: (code: number, reason: string) => void;
+  /** Never opened, lost, or closed by either side. `reason` is the other side's or the platform's text, `cause` its error. */
+  readonly onClose: (code: number, reason: string, cause?: Error) => void;
 }
 
 export interface Socket {

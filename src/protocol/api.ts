@@ -19,7 +19,7 @@ export const BATCH_PROTOCOL = 'rotera.batch.v1';
 export const TOKEN_PROTOCOL = 'rotera.token.';
 
 /** Largest body of a push, and largest frame: one message of 16 MiB with room for framing, or a batch. */
-const MAX_PUSH_BYTES = 17 * 1024 * 1024;
+export const MAX_PUSH_BYTES = 17 * 1024 * 1024;
 
 /** What a server bounds unless it is told otherwise. The most tails: of the server, and with one token. */
 export const SERVER_LIMITS = {

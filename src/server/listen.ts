@@ -36,7 +36,8 @@ export async function listen(app: FastifyInstance, options: ListenOptions): Prom
     await app.listen({ path: socket });
     return socket;
   } catch (error) {
-    throw explain(error, fd === undefined ? (socket ?? `${host}:${port}`) : `descriptor ${fd}`);
+    if (fd === undefined && socket !== undefined) throw explain(error, socket, SOCKET_ADVICE);
+    throw explain(error, fd === undefined ? `${host}:${port}` : `descriptor ${fd}`, ADVICE);
   }
 }
 
@@ -82,7 +83,16 @@ async function removeStale(path: string): Promise<void> {
   if (code === 'ECONNREFUSED') unlinkSync(path);
 }
 
-const ADVICE: Readonly<Record<string, { code: 'in_use' | 'unreachable'; text: string }>> = {
+type Advice = Readonly<Record<string, { code: 'in_use' | 'unreachable'; text: string }>>;
+
+const SOCKET_ADVICE: Advice = {
+  EADDRINUSE: {
+    code: 'in_use',
+    text: 'another server listens there, or it is a file of another kind. Stop that server, or choose another path with --socket',
+  },
+};
+
+const ADVICE: Advice = {
   EADDRINUSE: {
     code: 'in_use',
     text: 'something listens there already. Stop it, or choose another port with --port',
@@ -93,9 +103,9 @@ const ADVICE: Readonly<Record<string, { code: 'in_use' | 'unreachable'; text: st
   },
 };
 
-function explain(cause: unknown, place: string): unknown {
+function explain(cause: unknown, place: string, all: Advice): unknown {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : undefined;
   if (code === undefined) return cause;
-  const advice = ADVICE[code] ?? { code: 'bad_config' as const, text: messageOf(cause) };
+  const advice = all[code] ?? { code: 'bad_config' as const, text: messageOf(cause) };
   return new RoteraError(advice.code, `Cannot listen on ${place}: ${advice.text}.`, {}, { cause });
 }

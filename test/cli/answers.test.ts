@@ -32,7 +32,7 @@ t.test('stat shows one queue or all, for people and for programs', async (t) => 
 t.test('a command that fails says why on standard error, with an exit code of its own', async (t) => {
   const { client, url } = await startServer(t);
   await client.create('55', { ...LIMITS, maxMessageBytes: 10 });
-  const files = t.testdir({ '55.rot': '' });
+  const files = t.testdir({ '55.rot': '', '55.txt': 'no certificate' });
   const nobody = 'http://127.0.0.1:1';
   const failures: ReadonlyArray<readonly [words: string[], exit: number, code: ErrorCode]> = [
     [['push', 'none'], 66, 'queue_not_found'],
@@ -70,6 +70,7 @@ t.test('a command that fails says why on standard error, with an exit code of it
     [['tail', '55', '--url', nobody], 69, 'unreachable'],
     [['push', '55', '--url', nobody], 69, 'unreachable'],
     [['stat', '--url', 'http://'], 2, 'bad_parameter'],
+    [['stat', '--ca', join(files, '55.txt')], 2, 'bad_parameter'],
     [['serve', '--port', '65536'], 78, 'bad_config'],
     [['serve', '--dir', join(files, 'missing'), '--port', '0'], 78, 'directory_unusable'],
   ];

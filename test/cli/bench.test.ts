@@ -24,5 +24,11 @@ t.test('measures pushes, reads and tails, and asks before it rotates messages ou
   }
   t.match(await client.stat('q'), { next: measured[0].messages + measured[2].messages });
   t.equal((await runHere(words, env)).code, 2, 'the queue holds messages');
+  await client.create('empty', { maxBytes: 4 * 1024 * 1024, reserve: false });
+  for (const sizes of [
+    ['--size', '100M'],
+    ['--size', '1M', '--batch', '20'],
+  ])
+    t.match(await runHere(['bench', 'empty', ...sizes], env), { code: 2, stderr: /^rotera: --/ });
   t.match((await runHere([...words, '--yes'], env)).stdout.toString(), /MESSAGES\/S(?:.|\n)*push(?:.|\n)*tail/);
 });

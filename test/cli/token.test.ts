@@ -28,10 +28,11 @@ t.test('a token is shown once, and the server knows it by the file', async (t) =
   t.teardown(() => app.close());
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   await connect({ url, token: admin }).create('edge-1', SMALL);
-  const as = (token: string, ...words: string[]): Promise<{ code: number | null }> =>
+  const as = (token: string, ...words: string[]): ReturnType<typeof runHere> =>
     runHere([...words, '--url', url], { ROTERA_TOKEN: token }, 'a\n');
   t.match(await as(edge, 'push', 'edge-1'), { code: 0 });
   t.match(await as(edge, 'read', 'edge-1'), { code: 77 });
+  t.match((await as(edge, 'stat')).stdout.toString(), /may see/);
   t.match(await as('guessed', 'stat', 'edge-1'), { code: 77 });
   t.match(await as(admin, 'read', 'edge-1', '--token', edge), { code: 77 }, 'the option beats the environment');
 });
@@ -73,11 +74,16 @@ t.test('what makes no token is told', async (t) => {
     ['a b'],
     ['#a'],
     ['a', '--verbs', 'fly'],
+    ['a', '--verbs', 'read, push'],
     ['a', '--queues', 'x y'],
+    ['a', '--queues', '../x'],
     ['a', '--tokens', '/dev/null/x'],
   ]) {
-    t.equal((await runHere(['token', ...words])).code, 2, words.join(' '));
+    const { code, stderr } = await runHere(['token', ...words]);
+    t.equal(code, 2, words.join(' '));
+    t.notMatch(stderr, /Line 1/, 'there is no file yet');
   }
+  t.equal((await runHere(['token', 'a', '--tokens', join(t.testdir(), 'missing', 'x')])).code, 78);
   const { code, stdout } = await runHere(['token', 'a', '--json']);
   t.equal(code, 0);
   const { token, line } = JSON.parse(stdout.toString());

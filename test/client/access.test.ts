@@ -40,7 +40,12 @@ t.test('HTTPS: only with a certificate that is trusted', { skip: withoutOpenssl 
   const url = await start(t, { tls });
   t.match(url, /^https:/);
   const clock = new SwiftClock();
-  await t.rejects(connect({ url, clock, retryMs: 0 }).list(), { code: 'unreachable' });
+  const stranger = connect({ url, clock, retryMs: 0 });
+  const untrusted = { code: 'unreachable', details: { certificate: 'DEPTH_ZERO_SELF_SIGNED_CERT' } };
+  await t.rejects(stranger.list(), untrusted);
+  await t.rejects(stranger.tail('q').next(), untrusted);
+  const plain = connect({ url: url.replace('https:', 'http:'), clock, retryMs: 0 });
+  await t.rejects(plain.list(), { code: 'unreachable', message: /https:/ });
   for (const trust of [{ ca: tls.cert }, { insecure: true }]) {
     const client = connect({ url, ...trust });
     await client.create('q', SMALL);
@@ -49,6 +54,15 @@ t.test('HTTPS: only with a certificate that is trusted', { skip: withoutOpenssl 
     t.match(await tail.next(), { value: { messages: [{ text: 'a' }] } });
     await tail.return(undefined);
     await client.close();
+  }
+});
+
+t.test('an address or a token that could not be sent is refused', async (t) => {
+  for (const url of ['http://user:pw@host', 'http://host/?a=b', 'http://host/#a', 'ftp://host'])
+    t.throws(() => connect({ url }), { code: 'bad_parameter' }, url);
+  for (const token of ['a b', 'a\nb', 'é']) {
+    const refusal = t.throws(() => connect({ token }), { code: 'bad_parameter' }) as Error;
+    t.notOk(refusal.message.includes(token), 'it is not shown');
   }
 });
 
