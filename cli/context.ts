@@ -44,3 +44,7 @@ export class Interrupted extends Error {
 
 export const isTerminal = (stream: NodeJS.WritableStream): stream is NodeJS.WriteStream =>
   (stream as NodeJS.WriteStream).isTTY === true;
+
+/** Whether somebody sits at both ends; else what comes in is a script. */
+export const hasPerson = ({ stdin, stdout }: Pick<Context, 'stdin' | 'stdout'>): boolean =>
+  isTerminal(stdout) && isTerminal(stdin as unknown as NodeJS.WritableStream);

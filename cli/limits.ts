@@ -9,10 +9,19 @@ import { optional, parseBytes, parseCount, parseSeconds } from './numbers.js';
 export const LIMIT_TEXTS = {
   maxMessages: 'Most messages kept (1,000,000); k, M, G are thousands.',
   maxBytes: 'Most payload bytes kept (64M); k, M, G, T are 1024s.',
-  maxAge: 'Rotate out what is older, such as 30m or 7d; without it, nothing is too old.',
+  maxAge: 'Rotate out what is older, such as 30m or 7d; none (the default): nothing is too old.',
   maxMessageBytes: 'Longest message (1M, at most 16M).',
   reserve: 'Allocate the whole room now (the default); --no-reserve grows.',
-} as const;
+};
+
+/** The same where a queue is there already. */
+export const CHANGE_TEXTS: typeof LIMIT_TEXTS = {
+  maxMessages: 'Most messages kept; k, M, G are thousands.',
+  maxBytes: 'Most payload bytes kept; k, M, G, T are 1024s.',
+  maxAge: 'Rotate out what is older, such as 30m or 7d; none: nothing is too old.',
+  maxMessageBytes: 'Longest message, at most 16M.',
+  reserve: 'Allocate the whole room now; --no-reserve grows.',
+};
 
 /** Options as they come from the command line. */
 interface LimitOptions {
@@ -28,7 +37,7 @@ export function parseLimits(options: LimitOptions): CreateLimits {
   const given = {
     maxMessages: optional(parseCount, 'max-messages', options.maxMessages),
     maxBytes: optional(parseBytes, 'max-bytes', options.maxBytes),
-    maxAgeSeconds: optional(parseSeconds, 'max-age', options.maxAge),
+    maxAgeSeconds: options.maxAge === 'none' ? null : optional(parseSeconds, 'max-age', options.maxAge),
     maxMessageBytes: optional(parseBytes, 'max-message-bytes', options.maxMessageBytes),
     reserve: options.reserve,
   };

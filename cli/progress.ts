@@ -4,7 +4,7 @@
 import { SingleBar } from 'cli-progress';
 import { isTerminal } from './context.js';
 import { styleFor } from './style.js';
-import { bytesText, countText, durationText } from './units.js';
+import { bytesText, countedText, durationText } from './units.js';
 
 /** Often enough to look alive. */
 const REDRAWS_PER_SECOND = 5;
@@ -23,7 +23,7 @@ const NO_PROGRESS: Progress = { update: () => undefined, stop: () => undefined }
 export function startProgress(stream: NodeJS.WritableStream, total: number | undefined): Progress {
   if (!isTerminal(stream) || total === 0) return NO_PROGRESS;
   // What a narrow terminal cuts off stands last.
-  const counted = '{messages} messages  {done}';
+  const counted = '{messages}  {done}';
   const bar = new SingleBar({
     stream,
     format:
@@ -43,7 +43,7 @@ export function startProgress(stream: NodeJS.WritableStream, total: number | und
       if (elapsed < QUIET_MS) return;
       const rate = bytesText(Math.round((bytes / elapsed) * 1000));
       const left = durationText((((total ?? 0) - bytes) / Math.max(1, bytes) / 1000) * elapsed);
-      const payload = { messages: countText(messages), done: bytesText(bytes), rate, left };
+      const payload = { messages: countedText(messages, 'message'), done: bytesText(bytes), rate, left };
       if (drawn) bar.update(Math.min(bytes, total ?? 0), payload);
       else bar.start(total ?? 1, Math.min(bytes, total ?? 0), payload);
       drawn = true;

@@ -101,6 +101,12 @@ function tooLong(given: number, { mostBytes, name, delimiter }: SplitOptions): R
 
 /** `\n`, `\t`, `\r`, `\0`, `\\` and `\xHH` in an option stand for the bytes. @throws `bad_parameter` when nothing is left */
 export function parseDelimiter(text: string): Uint8Array {
+  const unknown = /(?:[^\\]|^)(?:\\\\)*(\\(?!x[0-9a-fA-F]{2}|[ntr0\\]).?)/su.exec(text)?.[1];
+  if (unknown !== undefined) {
+    const accepted = '\\n, \\t, \\r, \\0, \\xHH and \\\\';
+    const reason = `--delimiter ${text}: ${unknown} is no escape; accepted: ${accepted}.`;
+    throw new RoteraError('bad_parameter', reason, { parameter: 'delimiter', value: text, accepted });
+  }
   const named: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', '0': '\0', '\\': '\\' };
   const bytes = Buffer.concat(
     [...text.matchAll(/\\x([0-9a-fA-F]{2})|\\([ntr0\\])|(.)/gsu)].map(([, hex, name, char]) =>

@@ -4,7 +4,7 @@
 import type { CursorBody, ListBody, StatBody, UnreadableBody } from '../src/protocol/answers.js';
 import { cursorLetter, fullest, renderRing } from './ring.js';
 import type { Style } from './style.js';
-import { bytesText, countText, durationText, table } from './units.js';
+import { bytesText, countedText, countText, durationText, table } from './units.js';
 
 /** A stat, with cursors when it is that of one queue. */
 export type QueueStat = StatBody & { readonly cursors?: Readonly<Record<string, CursorBody>> };
@@ -62,7 +62,7 @@ function renderCursors({ cursors = {} }: QueueStat): string {
 
 /** How far rotation is from the cursor. */
 const headroomText = ({ messages, seconds }: CursorBody['headroom']): string =>
-  `${countText(messages)} messages${seconds === null ? '' : ` (${durationText(seconds)})`}`;
+  `${countedText(messages, 'message')}${seconds === null ? '' : ` (${durationText(seconds)})`}`;
 
 /** What a narrow terminal does without, the first first. */
 const DISPENSABLE = ['FILE', 'OLDEST', 'BYTES', 'NEXT'];

@@ -1,7 +1,7 @@
 import { statfsSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { Command, Option } from 'clipanion';
-import { isRoteraError } from '../../src/errors.js';
+import { isRoteraError, RoteraError } from '../../src/errors.js';
 import { queueName, withDefaults } from '../../src/queue/queues.js';
 import { fileLimit } from '../../src/queue/room.js';
 import { BaseCommand } from '../command.js';
@@ -46,12 +46,17 @@ export class PlanCommand extends BaseCommand {
   maxMessageBytes = Option.String('--max-message-bytes', { description: LIMIT_TEXTS.maxMessageBytes });
 
   protected async run(): Promise<void> {
+    const limits = parseLimits({ ...this, reserve: undefined });
+    if (this.add === undefined && Object.keys(limits).length > 0) {
+      const text = 'The limits are those of the queues to be added: say with --add how many.';
+      throw new RoteraError('bad_parameter', text, { parameter: 'add' });
+    }
     const directory = this.directory ?? 'rots';
     const planned: Planned[] = [];
     for (const file of rotFiles(directory)) planned.push(await this.#planFile(file));
     const queueCount = planned.length;
     const added = optional(parseCount, 'add', this.add) ?? 0;
-    const limit = fileLimit(withDefaults(parseLimits({ ...this, reserve: undefined })));
+    const limit = fileLimit(withDefaults(limits));
     if (added > 0) planned.push({ queue: `${added} more`, limit: added * limit, taken: 0 });
     const { bavail, bsize } = statfsSync(directory);
     const free = bavail * bsize;

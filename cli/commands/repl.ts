@@ -1,6 +1,8 @@
 import { Command, Option } from 'clipanion';
+import { RoteraError } from '../../src/errors.js';
 import { ClientCommand } from '../command.js';
-import { hasPerson, runRepl } from '../repl/repl.js';
+import { hasPerson } from '../context.js';
+import { runRepl } from '../repl/repl.js';
 import { Session } from '../repl/session.js';
 import { REPL_HINTS } from '../repl/words.js';
 import { countedText } from '../units.js';
@@ -14,7 +16,8 @@ export class ReplCommand extends ClientCommand {
     description: 'look around and try things out, line by line',
     details: `
       Words begin with a colon: :help shows them. Tab completes words and queue names; lines are kept for the next time in
-      $XDG_STATE_HOME/rotera/history. Reads a script of words when standard input is no terminal. Also called rotera-repl.
+      $XDG_STATE_HOME/rotera/history. Reads a script of words when standard input is no terminal; a :tail then ends where
+      the queue ends. Also called rotera-repl.
     `,
     examples: [
       ['Look around', '$0 repl'],
@@ -26,7 +29,14 @@ export class ReplCommand extends ClientCommand {
   queue = Option.String({ name: 'queue', required: false });
   port = Option.String('-p,--port', { description: 'Port on this machine, instead of --url.' });
 
+  /** Its words speak to people. */
+  override json = Option.Boolean('--json', false, { hidden: true });
+
   protected async run(): Promise<void> {
+    if (this.json) {
+      const text = '--json is no option of repl: run the commands themselves with it.';
+      throw new RoteraError('bad_parameter', text, { parameter: 'json' });
+    }
     if (this.port !== undefined) this.url = `http://127.0.0.1:${this.port}`;
     // A person's Ctrl-C ends the word that runs; a script is ended as a whole.
     const person = hasPerson(this.context);

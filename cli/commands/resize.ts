@@ -4,7 +4,7 @@ import { isRoteraError, RoteraError } from '../../src/errors.js';
 import { resizeRotFile } from '../../src/queue/copy.js';
 import { type DirectoryLock, lockDirectory } from '../../src/queue/directory-lock.js';
 import { BaseCommand } from '../command.js';
-import { LIMIT_TEXTS, parseLimits } from '../limits.js';
+import { CHANGE_TEXTS, parseLimits } from '../limits.js';
 
 export class ResizeCommand extends BaseCommand {
   static override paths = [['resize']];
@@ -13,21 +13,22 @@ export class ResizeCommand extends BaseCommand {
     category: 'Files',
     description: 'give a rot file other limits',
     details: `
-      The queue keeps its ids, its epoch and its cursors, and of its messages as many as fit. The server of the directory must
+      Limits that are not named stay. The queue keeps its ids, its epoch and its cursors, and of its messages as many as fit. The server of the directory must
       be stopped meanwhile. Interrupted, it leaves the file as it was.
     `,
     examples: [
       ['More room', '$0 resize rots/55.rot --max-bytes 1G'],
       ['Keep no more than a week', '$0 resize rots/55.rot --max-age 7d'],
+      ['However old', '$0 resize rots/55.rot --max-age none'],
     ],
   });
 
   file = Option.String({ name: 'file', required: true });
-  maxMessages = Option.String('--max-messages', { description: LIMIT_TEXTS.maxMessages });
-  maxBytes = Option.String('--max-bytes', { description: LIMIT_TEXTS.maxBytes });
-  maxAge = Option.String('--max-age', { description: LIMIT_TEXTS.maxAge });
-  maxMessageBytes = Option.String('--max-message-bytes', { description: LIMIT_TEXTS.maxMessageBytes });
-  reserve = Option.Boolean('--reserve', { description: LIMIT_TEXTS.reserve });
+  maxMessages = Option.String('--max-messages', { description: CHANGE_TEXTS.maxMessages });
+  maxBytes = Option.String('--max-bytes', { description: CHANGE_TEXTS.maxBytes });
+  maxAge = Option.String('--max-age', { description: CHANGE_TEXTS.maxAge });
+  maxMessageBytes = Option.String('--max-message-bytes', { description: CHANGE_TEXTS.maxMessageBytes });
+  reserve = Option.Boolean('--reserve', { description: CHANGE_TEXTS.reserve });
 
   protected async run(): Promise<void> {
     const limits = parseLimits(this);

@@ -1,4 +1,5 @@
 import { Command, Option } from 'clipanion';
+import { RoteraError } from '../../src/errors.js';
 import { ClientCommand } from '../command.js';
 import { isTerminal } from '../context.js';
 import { parseSeconds } from '../numbers.js';
@@ -11,6 +12,9 @@ const HOME = '\u001b[H';
 const CLEAR_LINE_END = '\u001b[K';
 const CLEAR_BELOW = '\u001b[J';
 const CLEAR = '\u001b[2J';
+
+/** More often nobody sees, and the server has work. */
+const LEAST_INTERVAL_MS = 100;
 
 /** One look at a queue, or at all. */
 interface Look {
@@ -41,7 +45,7 @@ export class StatCommand extends ClientCommand {
   queue = Option.String({ name: 'queue', required: false });
   file = Option.String('-s,--file', { description: 'Look into this rot file, without a server.' });
   watch = Option.Boolean('-w,--watch', false, { description: 'Look again and again, until Ctrl-C.' });
-  interval = Option.String('--interval', '1s', { description: 'Time between two looks (1s).' });
+  interval = Option.String('--interval', '1s', { description: 'Time between two looks, 100ms or more (1s).' });
 
   protected async run(): Promise<void> {
     if (this.file !== undefined) refuseWithFile({ 'A queue': this.queue });
@@ -51,6 +55,10 @@ export class StatCommand extends ClientCommand {
     }
     const signal = this.interruptible();
     const intervalMs = parseSeconds('interval', this.interval) * 1000;
+    if (intervalMs < LEAST_INTERVAL_MS) {
+      const text = `--interval ${this.interval} is too short; accepted: ${LEAST_INTERVAL_MS}ms or more.`;
+      throw new RoteraError('bad_parameter', text, { parameter: 'interval', value: this.interval });
+    }
     let before: Look | undefined;
     while (!signal.aborted) {
       const look = await this.#look();

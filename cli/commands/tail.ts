@@ -34,7 +34,9 @@ export class TailCommand extends ClientCommand {
   lines = Option.String('-n,--lines', {
     description: 'Begin with the last so many messages; without -f, end with them.',
   });
-  follow = Option.Boolean('-f,--follow', false, { description: 'Go on with what comes (the default without -n).' });
+  follow = Option.Boolean('-f,--follow', {
+    description: 'Go on with what comes (the default without -n); --no-follow ends behind what is there.',
+  });
   from = Option.String('--from', {
     description: 'Where to begin: an id, -N (the last N), oldest, next, a time or an age such as 10m (next).',
   });
@@ -49,7 +51,7 @@ export class TailCommand extends ClientCommand {
   protected async run(): Promise<void> {
     const format = this.json ? 'json' : parseFormat(this.format);
     const options = this.#options(this.interruptible());
-    const follow = this.follow || this.lines === undefined;
+    const follow = this.follow ?? this.lines === undefined;
     for await (const batch of this.client.tail(this.queue, options)) {
       await this.#print(batch, format);
       if (this.cursor !== undefined && batch.messages.length > 0) batch.ack();

@@ -3,7 +3,7 @@
  */
 import { createInterface, type Interface } from 'node:readline';
 import { messageOf } from '../../src/errors.js';
-import { type Context, isTerminal } from '../context.js';
+import { hasPerson } from '../context.js';
 import { appendHistory, HISTORY_LINES, historyPath, readHistory } from './history.js';
 import type { Session } from './session.js';
 import { completeLine, runLine } from './words.js';
@@ -44,10 +44,6 @@ export async function runRepl(session: Session): Promise<number> {
   if (terminal && !session.isOver) stdout.write('\n');
   return terminal ? 0 : session.exitCode;
 }
-
-/** Whether somebody types the words; else they are a script. */
-export const hasPerson = ({ stdin, stdout }: Context): boolean =>
-  isTerminal(stdout) && isTerminal(stdin as unknown as NodeJS.WritableStream);
 
 function prompt(session: Session, lines: Interface): void {
   lines.setPrompt(`${session.queue ?? ''}> `);

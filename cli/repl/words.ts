@@ -1,10 +1,10 @@
 /**
  * The words of the REPL: the one list that help, completion and dispatch come from.
  */
-
+import { RoteraError } from '../../src/errors.js';
 import { FROM_ACCEPTED, parseFrom } from '../../src/from.js';
 import { ReadCommand } from '../commands/read.js';
-import type { Hints } from '../context.js';
+import { type Hints, hasPerson } from '../context.js';
 import { parseCount } from '../numbers.js';
 import { wrap } from '../paragraph.js';
 import { report } from '../report.js';
@@ -77,7 +77,7 @@ export const WORDS: readonly Word[] = [
     names: ['read-batch'],
     synopsis: 'N',
     description: 'print the next N messages',
-    run: (session, rest) => read(session, parseCount(':read-batch', rest)),
+    run: (session, rest) => read(session, parseMost(':read-batch', rest)),
   },
   {
     names: ['from'],
@@ -92,11 +92,14 @@ export const WORDS: readonly Word[] = [
   {
     names: ['tail'],
     synopsis: '[PLACE]',
-    description: 'print messages as they come; Ctrl-C ends it',
+    description: 'print messages as they come; Ctrl-C ends it, in a script the end of the queue',
     offers: places,
     run: (session, rest) => {
       const from = rest === '' ? [] : [`--from=${rest}`];
-      return onQueue(session, (queue) => session.run(['tail', queue, ...from, `--format=${format(session)}`]));
+      // Nobody could end it in a script, and the words behind it would never run.
+      const follow = hasPerson(session.context) ? '--follow' : '--no-follow';
+      const options = [...from, follow, `--format=${format(session)}`];
+      return onQueue(session, (queue) => session.run(['tail', queue, ...options]));
     },
   },
   {
@@ -127,7 +130,7 @@ export const WORDS: readonly Word[] = [
     synopsis: 'N',
     description: 'how many messages :read prints',
     run: (session, rest) => {
-      session.batch = parseCount(':batch', rest);
+      session.batch = parseMost(':batch', rest);
     },
   },
   {
@@ -170,6 +173,17 @@ export const WORDS: readonly Word[] = [
     },
   },
 ];
+
+/** How many messages to print: at least one. @throws `bad_parameter` */
+function parseMost(word: string, text: string): number {
+  const count = parseCount(word, text);
+  if (count > 0) return count;
+  const accepted = 'a whole number from 1';
+  throw new RoteraError('bad_parameter', `${word} ${text} prints nothing; accepted: ${accepted}.`, {
+    value: text,
+    accepted,
+  });
+}
 
 const format = ({ printIds }: Session): string => (printIds ? 'ids' : 'raw');
 

@@ -3,6 +3,7 @@
  * configuration file, its check and its JSON schema all come from the table; `read-config.ts` reads them.
  */
 
+import { isIP } from 'node:net';
 import { DEFAULT_HOST, DEFAULT_PORT, SERVER_LIMITS } from '../protocol/api.js';
 import { flag, integer, oneOf, type Parameter } from '../protocol/parameters.js';
 import { type DeclaredQueues, declaredQueues } from './declared-queues.js';
@@ -74,14 +75,25 @@ const text = (accepted: string): Parameter<string> => ({
 const isWord = (value: unknown): value is string => isText(value) && /^[^, ]+$/.test(value);
 
 /** A list in the file, a flag that is given again, words separated by commas in the environment. */
-const list = (accepted: string): Parameter<readonly string[]> => ({
+const list = (accepted: string, isOne: (word: string) => boolean): Parameter<readonly string[]> => ({
   accepted,
   schema: { type: 'array', items: { type: 'string', pattern: '^[^, ]+$' } },
   check: (value) => {
     const words = typeof value === 'string' ? value.split(',') : value;
-    return Array.isArray(words) && words.every(isWord) ? Object.freeze(words) : undefined;
+    return Array.isArray(words) && words.every((word) => isWord(word) && isOne(word))
+      ? Object.freeze(words)
+      : undefined;
   },
 });
+
+/** As a page sends it in `Origin`: without a path, and without the port that goes without saying. */
+function isOrigin(word: string): boolean {
+  if (!/^https?:/.test(word)) return word === '*' || /^[a-z][a-z0-9+.-]*:\/\/[^/?#]+$/.test(word);
+  return URL.canParse(word) && new URL(word).origin === word;
+}
+
+/** Compared with `Host` without its port. */
+const isHostName = (word: string): boolean => isIP(word) === 6 || /^[A-Za-z0-9._-]+$/.test(word);
 
 const path = text('a path');
 
@@ -110,12 +122,12 @@ export const OPTIONS: { readonly [K in keyof Config]-?: Option<NonNullable<Confi
   allowedHosts: {
     flag: 'allowed-host',
     description: 'Names in Host that are accepted besides the loopback ones, for a proxy.',
-    parameter: list('a list of host names'),
+    parameter: list('host names or addresses without a port, such as queue.example.org', isHostName),
   },
   corsOrigins: {
     flag: 'cors-origin',
     description: 'Origins whose pages may use the API, such as https://example.org.',
-    parameter: list('a list of origins'),
+    parameter: list('origins such as https://example.org, or *', isOrigin),
   },
   maxPushBytes: {
     flag: 'max-push-bytes',

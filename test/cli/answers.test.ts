@@ -70,6 +70,11 @@ t.test('a command that fails says why on standard error, with an exit code of it
     [['tail', '55', '--url', nobody], 69, 'unreachable'],
     [['push', '55', '--url', nobody], 69, 'unreachable'],
     [['stat', '--url', 'http://'], 2, 'bad_parameter'],
+    [['stat', '--watch', '--interval', '0'], 2, 'bad_parameter'],
+    [['stat', '--watch', '--interval', '99ms'], 2, 'bad_parameter'],
+    [['plan', files, '--max-bytes', '1G'], 2, 'bad_parameter'],
+    [['serve', '--port', '0', '--cors-origin', 'foo'], 78, 'bad_config'],
+    [['serve', '--port', '0', '--allowed-host', 'http://x'], 78, 'bad_config'],
     [['stat', '--ca', join(files, '55.txt')], 2, 'bad_parameter'],
     [['serve', '--port', '65536'], 78, 'bad_config'],
     [['serve', '--dir', join(files, 'missing'), '--port', '0'], 78, 'directory_unusable'],
@@ -113,7 +118,7 @@ t.test('words that are not understood are told as JSON when that is asked for', 
 
 t.test('a word too many, and an option that there is none of, are named', async (t) => {
   for (const command of ['create', 'stat', 'read', 'plan', 'repl', 'tail', 'resize'])
-    t.match((await runHere([command, '--json', 'a', 'extra'])).stderr, / extra\./, command);
+    t.match((await runHere([command, 'a', 'extra'])).stderr, / extra\./, command);
   t.match((await runHere(['serve', '--port', '1', 'extra'])).stderr, / extra\./);
   t.match((await runHere(['stat', 'a', '--', '-b'])).stderr, / -b\./);
   t.match((await runHere(['mirror', 'a'])).stderr, /needs SOURCE TARGET/);

@@ -35,6 +35,19 @@ const linesOf = (text: Buffer): unknown[] =>
     .split('\n')
     .map((line) => JSON.parse(line) as unknown);
 
+t.test('resize takes an age limit off again', async (t) => {
+  const { file, stop } = await given(t);
+  await stop();
+  const age = async (): Promise<unknown> =>
+    JSON.parse((await runHere(['stat', '--json', '-s', file])).stdout.toString()).maxAgeSeconds;
+  t.equal((await runHere(['resize', file, '--max-age', '7d'])).code, 0);
+  t.equal(await age(), 7 * 86_400);
+  t.equal((await runHere(['resize', file, '--max-messages', '10'])).code, 0);
+  t.equal(await age(), 7 * 86_400, 'it stays');
+  t.equal((await runHere(['resize', file, '--max-age', 'none'])).code, 0);
+  t.equal(await age(), null);
+});
+
 t.test('check tells a file that is not there, and checks the others', async (t) => {
   const { file } = await given(t);
   const ran = await runHere(['check', '--json', `${file}.missing`, file]);

@@ -52,7 +52,10 @@ t.test('other delimiters than newlines', async (t) => {
     all.push(...messages);
     t.strictSame(await kept(), all, delimiter);
   }
-  t.equal((await runHere(['push', '55', '--delimiter='], env, 'a')).code, 2);
+  for (const delimiter of ['', '\\q', ', \\', '\\x4', '\\\\\\q'])
+    t.equal((await runHere(['push', '55', `--delimiter=${delimiter}`], env, 'a')).code, 2, delimiter);
+  t.equal((await runHere(['push', '55', '-d', '\\\\q'], env, 'one\\qtwo')).code, 0);
+  t.strictSame((await kept()).slice(-2), ['one', 'two']);
 });
 
 t.test('a delimiter that arrives in pieces is found', async (t) => {

@@ -1,10 +1,11 @@
+import { once } from 'node:events';
 import { chmodSync, mkdirSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { connect } from '../../src/client/node.js';
 import { runHere } from '../support/cli.js';
-import { ROTERA_SERVER, run, serve } from '../support/program.js';
+import { Heard, ROTERA_SERVER, run, serve, start } from '../support/program.js';
 
 const LIMITS = { maxBytes: 100_000, reserve: false };
 
@@ -68,14 +69,43 @@ t.test('a server that cannot start says why on standard error, and what to do', 
     [['--dir', join(dir, 'missing'), '--port', '0'], 78, /^rotera: .*mkdir/],
     [['--dir', join(dir, 'file'), '--port', '0'], 78, /^rotera: .*not a directory/],
     [['--dir', dir, '--port', '0', '--host', 'not a host'], 78, /^rotera: .*not a host/],
+    [['--dir', dir, '--port', '0', '--host', '192.0.2.1', '--allow-anonymous'], 69, /--host\.\n$/],
+    [['--dir', dir, '--socket', 'file'], 69, /--socket\.\n$/],
   ];
   for (const [words, code, says] of refused) {
-    const ran = await run(['serve', ...words]);
+    const ran = await run(['serve', ...words], { cwd: dir });
     t.equal(ran.code, code, words.join(' '));
     t.match(ran.stderr, says);
     t.equal(ran.stdout.length, 0, 'nothing on standard output');
     t.notMatch(ran.stderr, /^ +at /m, 'no stack trace');
   }
+});
+
+t.test('on a Unix socket the greeting tells what makes a queue', async (t) => {
+  // Relative: the path of a socket is short.
+  const cwd = t.testdir({ rots: {}, others: {} });
+  const child = start(['serve', '--socket', 's'], { cwd });
+  t.teardown(() => child.kill('SIGKILL'));
+  const heard = new Heard(child);
+  while (!/queues .*\n/.test(heard.stdout)) await once(heard, 'change');
+  const words = /make one: curl (.*)$/m.exec(heard.stdout)?.[1]?.split(' ') ?? [];
+  t.strictSame(words, ['--unix-socket', 's', '-X', 'PUT', 'http://localhost/queues/NAME']);
+  const second = await run(['serve', '--dir', 'others', '--socket', 's'], { cwd });
+  t.match(second, { code: 69, stderr: /--socket\.\n$/ });
+});
+
+t.test('the greeting as JSON', async (t) => {
+  const dir = t.testdir({ 'broken.rot': 'no rot file' });
+  const child = start(['serve', '--json', '--dir', dir, '--port', '0']);
+  t.teardown(() => child.kill('SIGKILL'));
+  const heard = new Heard(child);
+  while (!heard.stdout.includes('\n')) await once(heard, 'change');
+  t.match(JSON.parse(heard.stdout), {
+    address: /^http:/,
+    directory: dir,
+    queues: [],
+    unreadable: [{ queue: 'broken', code: 'not_a_rot_file' }],
+  });
 });
 
 t.test('an option that is not accepted is named', async (t) => {

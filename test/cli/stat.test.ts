@@ -104,11 +104,11 @@ t.test('--watch looks again and again, with rates', async (t) => {
   const { client, url } = await startServer(t);
   await client.create('q', SMALL);
   const env = { ROTERA_URL: url };
-  const one = new Running(['stat', 'q', '--watch', '--interval', '1ms'], env);
+  const one = new Running(['stat', 'q', '--watch', '--interval', '100ms'], env);
   await one.said(/^rate +\d+ messages\/s$/m);
   one.interrupt();
   t.equal(await one.done, 130);
-  const all = new Running(['stat', '--watch', '--interval', '1ms', '--json'], env);
+  const all = new Running(['stat', '--watch', '--interval', '100ms', '--json'], env);
   await all.said(/\n.*\n/);
   await client.push('q', 'a');
   await all.said(/"next":1/);

@@ -80,7 +80,7 @@ t.test('what goes on until Ctrl-C', { skip }, async (t) => {
   tail.press('C-c');
   t.equal(await tail.exited(), 130);
 
-  const watch = run(['stat', 'jobs', '--watch', '--interval', '50ms']);
+  const watch = run(['stat', 'jobs', '--watch', '--interval', '100ms']);
   await watch.shows(/^rate +0 messages\/s$/m);
   await client.push('jobs', 'more');
   await watch.shows(/^messages +4 of 8$/m);

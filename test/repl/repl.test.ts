@@ -100,6 +100,8 @@ t.test('what is wrong is told, and the next word runs', async (t) => {
     [':push a', 2],
     [':from yesterday', 2],
     [':batch many', 2],
+    [':batch 0', 2],
+    [':read-batch 0', 2],
     [':read-batch', 2],
     [':push', 2],
     [':print-ids perhaps', 2],
@@ -119,17 +121,21 @@ t.test('what is wrong is told, and the next word runs', async (t) => {
   t.match(away.stdout.toString(), /^queue +none chosen$/m);
 });
 
-t.test('a tail prints what comes', async (t) => {
+t.test('in a script a tail ends where the queue ends, and the words behind it run', async (t) => {
   const { client, url } = await startServer(t);
   await client.create('q', SMALL);
   await client.push('q', ['a', 'b']);
   const repl = new Running(['repl', 'q'], { ROTERA_URL: url });
-  repl.stdin.write(':tail -1\n');
-  await repl.said(/^1\tb$/m);
-  await client.push('q', 'c');
-  await repl.said(/^2\tc$/m);
+  repl.stdin.write(':tail -1\n:current\n');
+  await repl.said(/^1\tb$(?:.|\n)*^queue/m);
   repl.interrupt();
   t.equal(await repl.done, 130, 'an interrupted script ends, though its input is open');
+});
+
+t.test('--json is refused: its words speak to people', async (t) => {
+  const { code, stderr } = await runHere(['repl', '--json'], {}, ':current');
+  t.equal(code, 2);
+  t.match(JSON.parse(stderr), { error: 'bad_parameter', parameter: 'json' });
 });
 
 t.test('words and queue names are completed', async (t) => {
