@@ -188,7 +188,8 @@ export class Queues {
 
   /**
    * Looks at the directory now: opens what appeared, closes what is gone or replaced, rotates out what is too old.
-   * @throws what the system throws when it cannot be read
+   * @throws what the system throws when it cannot be read; `directory_unusable`, `commit_timeout` when what appeared in it cannot
+   * be made durable
    */
   async rescan(): Promise<void> {
     this.#scanning ??= this.#scan().finally(() => {
@@ -232,7 +233,7 @@ export class Queues {
     const unknown = names.filter((name) => !this.#open.has(name) && !this.#busy.has(name)).sort();
     const appeared = unknown.filter((name) => this.#hasChanged(name));
     // Whoever put a file there need not have made its name durable: what is pushed to it would go with it.
-    if (appeared.length > 0) await syncDirectory(this.directory);
+    if (appeared.length > 0) await this.#syncNames();
     for (const name of appeared) {
       if (this.#closed) return;
       await this.#alone(name, () => this.#openFile(name));
@@ -240,6 +241,17 @@ export class Queues {
     for (const name of this.#unreadable.keys()) if (!names.includes(name)) this.#unreadable.delete(name);
     // A failure to rotate is the queue's own, and its pushes will tell it.
     await Promise.allSettled([...this.#open.values()].map((queue) => queue.expire()));
+  }
+
+  /** @throws `directory_unusable`, `commit_timeout` */
+  async #syncNames(): Promise<void> {
+    try {
+      await syncDirectory(this.directory);
+    } catch (cause) {
+      if (isRoteraError(cause)) throw cause;
+      const text = `The names in the directory cannot be made durable (${systemCode(cause)}).`;
+      throw new RoteraError('directory_unusable', text, {}, { cause });
+    }
   }
 
   async #drop(queue: Queue): Promise<void> {
