@@ -82,6 +82,8 @@ export async function serve(load: () => Config, context: ServeContext): Promise<
     );
     const server: Server = { config, queues, access, app, manager };
     const stopped = untilSignal(server, load);
+    // Not while somebody waits already.
+    await queues.syncNames();
     // Before the queues are open, so that those who ask are told that the server is starting.
     const address = await listen(app, { ...config, inherited: sockets });
     await queues.rescan();

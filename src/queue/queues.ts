@@ -102,6 +102,8 @@ export class Queues {
   readonly #blocks = newBlockCache();
   readonly #poll: NodeJS.Timeout | undefined;
   #scanning: Promise<void> | undefined;
+  /** When the directory had last changed as its names were made durable; ms. */
+  #synced: number | undefined;
   /** Why the directory could not be looked at the last time, if so. */
   #unseen: string | undefined;
   #closed = false;
@@ -198,6 +200,24 @@ export class Queues {
     await this.#scanning;
   }
 
+  /**
+   * Makes the names in the directory durable, unless it has not changed since the last time: whoever put a file there need not
+   * have. `rescan()` does it before it opens a file.
+   * @throws `directory_unusable`, `commit_timeout`
+   */
+  async syncNames(): Promise<void> {
+    try {
+      const changed = statSync(this.directory).ctimeMs;
+      if (changed === this.#synced) return;
+      await syncDirectory(this.directory);
+      this.#synced = changed;
+    } catch (cause) {
+      if (isRoteraError(cause)) throw cause;
+      const text = `The names in the directory cannot be made durable (${systemCode(cause)}).`;
+      throw new RoteraError('directory_unusable', text, {}, { cause });
+    }
+  }
+
   /** Closes all queues and gives the directory back: pushes that wait are finished first. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -232,8 +252,8 @@ export class Queues {
     const names = readdirSync(this.directory).flatMap((file) => queueName(file) ?? []);
     const unknown = names.filter((name) => !this.#open.has(name) && !this.#busy.has(name)).sort();
     const appeared = unknown.filter((name) => this.#hasChanged(name));
-    // Whoever put a file there need not have made its name durable: what is pushed to it would go with it.
-    if (appeared.length > 0) await this.#syncNames();
+    // What is pushed to a file whose name is lost would be lost with it.
+    if (appeared.length > 0) await this.syncNames();
     for (const name of appeared) {
       if (this.#closed) return;
       await this.#alone(name, () => this.#openFile(name));
@@ -241,17 +261,6 @@ export class Queues {
     for (const name of this.#unreadable.keys()) if (!names.includes(name)) this.#unreadable.delete(name);
     // A failure to rotate is the queue's own, and its pushes will tell it.
     await Promise.allSettled([...this.#open.values()].map((queue) => queue.expire()));
-  }
-
-  /** @throws `directory_unusable`, `commit_timeout` */
-  async #syncNames(): Promise<void> {
-    try {
-      await syncDirectory(this.directory);
-    } catch (cause) {
-      if (isRoteraError(cause)) throw cause;
-      const text = `The names in the directory cannot be made durable (${systemCode(cause)}).`;
-      throw new RoteraError('directory_unusable', text, {}, { cause });
-    }
   }
 
   async #drop(queue: Queue): Promise<void> {
