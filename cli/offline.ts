@@ -8,7 +8,7 @@ import { parseFrom } from '../src/from.js';
 import { newBlockCache } from '../src/queue/block-store.js';
 import { resolveFrom } from '../src/queue/position.js';
 import { Queue } from '../src/queue/queue.js';
-import { queueName } from '../src/queue/queues.js';
+import { queueName } from '../src/queue/queue-name.js';
 import type { ReadResult } from '../src/queue/read.js';
 import { RotFile } from '../src/queue/rot-file.js';
 import type { QueueStat } from './stat-view.js';

@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Command, Option } from 'clipanion';
 import { messageOf, RoteraError } from '../../src/errors.js';
-import { queueName } from '../../src/queue/queues.js';
+import { queueName } from '../../src/queue/queue-name.js';
 import { BaseCommand } from '../command.js';
 import { isTerminal } from '../context.js';
 import { bytesText } from '../units.js';

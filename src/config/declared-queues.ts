@@ -7,7 +7,8 @@ import { isRoteraError, RoteraError } from '../errors.js';
 import { createFields } from '../protocol/api.js';
 import { checkParameters, type Parameter } from '../protocol/parameters.js';
 import { newBlockCache } from '../queue/block-store.js';
-import { checkSameLimits, QUEUE_NAME, type Queues, ROT_SUFFIX } from '../queue/queues.js';
+import { QUEUE_NAME, ROT_SUFFIX } from '../queue/queue-name.js';
+import { checkSameLimits, type Queues } from '../queue/queues.js';
 import { DEFAULT_LIMITS, type Limits } from '../queue/retention.js';
 import { RotFile } from '../queue/rot-file.js';
 

@@ -5,7 +5,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isRoteraError, messageOf, RoteraError } from '../errors.js';
-import { queueName } from '../queue/queues.js';
+import { queueName } from '../queue/queue-name.js';
 import { type Config, DEFAULTS, OPTIONS, optionNames, variableOf } from './config.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;

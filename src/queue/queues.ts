@@ -2,7 +2,7 @@
  * The directory of rot files: queues by name.
  */
 import { accessSync, constants, existsSync, lstatSync, readdirSync, statSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { isRoteraError, messageOf, RoteraError, systemCode } from '../errors.js';
 import { newBlockCache } from './block-store.js';
 import { createRotFile } from './create.js';
@@ -11,31 +11,12 @@ import { syncDirectory } from './disk.js';
 import { markFailed, tryAgain } from './failed-mark.js';
 import { removeLeftovers } from './leftovers.js';
 import { Queue, type QueueEnd, type QueueOptions } from './queue.js';
+import { checkName, queueName, ROT_SUFFIX } from './queue-name.js';
 import { DEFAULT_LIMITS, type Limits } from './retention.js';
 import { RotFile } from './rot-file.js';
 
-export const ROT_SUFFIX = '.rot';
-/** Names are queue names, file names and parts of URLs. 128 characters leave room for LMDB's `.rot-lock`. */
-export const QUEUE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 /** How soon a file that appears, disappears or is replaced is noticed at the latest. */
 const POLL_MS = 1000;
-
-/** @throws `bad_name` */
-function checkName(name: string): void {
-  if (QUEUE_NAME.test(name)) return;
-  throw new RoteraError(
-    'bad_name',
-    `${JSON.stringify(name)} is no queue name: letters, digits, ".", "_" and "-", beginning with a letter or digit, at most 128 characters.`,
-    { value: name, accepted: QUEUE_NAME.source },
-  );
-}
-
-/** The queue that a file name stands for, or undefined when it is no rot file's. */
-export function queueName(path: string): string | undefined {
-  const file = basename(path);
-  const name = file.slice(0, -ROT_SUFFIX.length);
-  return file.endsWith(ROT_SUFFIX) && QUEUE_NAME.test(name) ? name : undefined;
-}
 
 /** The limits asked for, with defaults. @throws `bad_parameter` naming the field, its value and what is accepted. */
 export function withDefaults(limits: Partial<Limits>): Limits {
