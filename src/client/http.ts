@@ -196,21 +196,22 @@ function checkedToken(token: string | undefined): string | undefined {
   throw new RoteraError('bad_parameter', `The token is none; accepted: ${accepted}.`, { parameter: 'token', accepted });
 }
 
-/** Errors of a connection that never was: nobody there, no such name, or a certificate that is not trusted. */
-const NO_CONNECTION = /^(ECONNREFUSED|ENOENT|ENOTFOUND|EAI_AGAIN|UND_ERR_CONNECT_TIMEOUT)$|CERT|SIGNATURE/;
+/** Errors of a connection that never was: nobody there, no such name. */
+const NO_CONNECTION = /^(ECONNREFUSED|ENOENT|ENOTFOUND|EAI_AGAIN|UND_ERR_CONNECT_TIMEOUT)$/;
+/** OpenSSL's and Node's codes for a certificate that is not trusted, or not for this server. */
+const CERTIFICATE = /CERT|SIGNATURE/;
 
 /** Whether a request that ended with this error may have reached a server. */
-export const wasSent = ({ code, cause }: RoteraError): boolean =>
-  code !== 'unreachable' || !NO_CONNECTION.test(codeOf(innermost(cause)));
+export function wasSent({ code, cause }: RoteraError): boolean {
+  const system = codeOf(innermost(cause));
+  return code !== 'unreachable' || !(NO_CONNECTION.test(system) || CERTIFICATE.test(system));
+}
 
 /** `fetch` wraps what went wrong. */
 const innermost = (thrown: unknown): unknown =>
   thrown instanceof Error && thrown.cause instanceof Error ? thrown.cause : thrown;
 
 const codeOf = (thrown: unknown): string => (thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '');
-
-/** OpenSSL's and Node's codes for a certificate that is not trusted, or not for this server. */
-const CERTIFICATE = /CERT|^UNABLE_TO_VERIFY_LEAF_SIGNATURE$/;
 
 /** No HTTP answer came. Something that does not speak HTTP at all is told apart: waiting does not mend it. */
 export function unreachable(url: URL, thrown: unknown): RoteraError {

@@ -235,11 +235,6 @@ export class Environment {
     this.#root.resetReadTxn();
   }
 
-  /** Writes a compact copy of the newest snapshot; consistent while the file is written. */
-  async copyTo(path: string): Promise<void> {
-    await this.#root.backup(path, true);
-  }
-
   /**
    * How many commits the oldest snapshot that any process reads lies behind the newest one: what these gave back cannot be used
    * again yet. A process that died holds none.

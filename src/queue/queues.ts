@@ -283,10 +283,10 @@ export class Queues {
   }
 
   async #openFile(name: string): Promise<void> {
-    if (this.#open.has(name) || !this.#hasChanged(name)) return;
     const path = this.#path(name);
     const fingerprint = fingerprintOf(path);
-    if (fingerprint === undefined) return;
+    const isKnown = this.#open.has(name) || this.#unreadable.get(name)?.fingerprint === fingerprint;
+    if (fingerprint === undefined || isKnown) return;
     try {
       const readOnly = await tryAgain(path);
       const file = await RotFile.open(path, { blocks: this.#blocks, ...(readOnly === undefined ? {} : { readOnly }) });
