@@ -13,6 +13,7 @@ import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Database, open, type RootDatabase, type Transaction } from 'lmdb';
 import { messageOf, RoteraError } from '../errors.js';
+import { checkAddressSpace } from './address-space.js';
 import { fromDisk } from './disk.js';
 import { checkHandles } from './handles.js';
 import { PAGE_BYTES } from './room.js';
@@ -93,9 +94,11 @@ export class Environment {
     };
   }
 
-  /** Opens a file that was probed, or makes a new one. @throws `overloaded` without file handles, what lmdb throws */
+  /** Opens a file that was probed, or makes a new one. @throws `overloaded` without file handles or address space, what lmdb throws */
   static open(path: string, { readOnly = false }: EnvironmentOptions = {}): Environment {
     checkHandles(dirname(path));
+    const mapSize = mapBytes(statSync(path, { throwIfNoEntry: false })?.size ?? 0);
+    checkAddressSpace(mapSize);
     makeLockFile(`${path}-lock`, readOnly);
     const options = {
       path,
@@ -109,7 +112,7 @@ export class Environment {
       batchStartThreshold: Number.MAX_SAFE_INTEGER,
       safeRestore: true,
       pageSize: PAGE_BYTES,
-      mapSize: mapBytes(statSync(path, { throwIfNoEntry: false })?.size ?? 0),
+      mapSize,
       maxReaders: 126,
       maxDbs: 8,
       permissionsMode: 0o640,

@@ -114,7 +114,9 @@ export class Queues {
       if (!statSync(directory).isDirectory()) throw new Error('not a directory');
       accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
     } catch (cause) {
-      const text = `The directory ${directory} cannot be used: ${messageOf(cause)}. Make it (mkdir -p), or choose another with --dir.`;
+      const advice =
+        systemCode(cause) === 'EACCES' ? 'Give the user that runs this write access to it' : 'Make it (mkdir -p)';
+      const text = `The directory ${directory} cannot be used: ${messageOf(cause)}. ${advice}, or choose another with --dir.`;
       throw new RoteraError('directory_unusable', text, {}, { cause });
     }
     const lock = lockDirectory(directory);
@@ -137,7 +139,7 @@ export class Queues {
     return this.#open.get(name);
   }
 
-  /** @throws `bad_name`, `queue_not_found`, `queue_unreadable`, `overloaded` when no file handle was left to open it */
+  /** @throws `bad_name`, `queue_not_found`, `queue_unreadable`, `overloaded` when nothing was left to open it with */
   get(name: string): Queue {
     const queue = this.#open.get(name);
     if (queue !== undefined) return queue;
@@ -156,7 +158,8 @@ export class Queues {
   /**
    * Makes a queue, or finds the one that is there. Durable on return.
    * @throws `bad_name`; `config_mismatch` when it exists and a given limit differs; `queue_unreadable` when it exists and cannot be
-   * opened; `disk_full`, `overloaded`, `directory_unusable`, `commit_timeout`, `draining`: then there is none, but after a timeout
+   * opened; `disk_full`, `overloaded`, `directory_unusable`, `commit_timeout`, `draining`: then there is none, unless the disk did not
+   * answer or nothing was left to open it with: then it comes later
    */
   async create(name: string, limits: Partial<Limits>): Promise<{ queue: Queue; created: boolean }> {
     checkName(name);

@@ -104,8 +104,8 @@ export class RotFile {
   /**
    * Opens a rot file. Constant in time but for its tree of pages, whatever was written last. A copy that is opened for writing
    * draws a new epoch, durably.
-   * @throws `not_a_rot_file` or `queue_unreadable`, with the reason; `overloaded` when too few file handles are left; the file
-   * is left as it is
+   * @throws `not_a_rot_file` or `queue_unreadable`, with the reason; `overloaded` when too few file handles, or too little
+   * address space, are left; the file is left as it is
    */
   static async open(path: string, options: RotFileOptions): Promise<RotFile> {
     checkHandles(dirname(path));

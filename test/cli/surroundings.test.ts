@@ -1,7 +1,19 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, statSync, truncateSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect as connectSocket, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
@@ -62,6 +74,110 @@ t.test('with no file handle left it goes on, and makes queues again when there a
   await client.create('another', { reserve: false });
   await client.push('another', 'with some again');
   t.equal((await client.read('another', { from: 0 })).messages[0]?.text, 'with some again');
+  t.equal(await server.stop(), 0);
+});
+
+/** Address space that a process takes; KiB. */
+const addressKib = (pid: number | undefined): number =>
+  Number(/^VmSize:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+
+t.test('with no address space left it makes no more queues, and goes on with those it has', linuxOnly, async (t) => {
+  const cwd = t.testdir({ rots: {} });
+  const free = await serve(t, ['--dir', 'rots'], { cwd });
+  const maxAddressKib = addressKib(free.child.pid) + 4 * 1024 ** 2;
+  t.equal(await free.stop(), 0);
+  const limited = await serve(t, ['--dir', 'rots'], { cwd, maxAddressKib });
+  const client = connect({ url: limited.url, retryMs: 0 });
+  const made: string[] = [];
+  const fill = async (): Promise<void> => {
+    while (made.length < 10) {
+      const name = `q${made.length}`;
+      await client.create(name, { reserve: false });
+      made.push(name);
+      await client.push(name, 'kept');
+    }
+  };
+  await t.rejects(fill(), { code: 'overloaded', message: /No address space is left.*ulimit -v unlimited/ });
+  t.not(made.length, 0);
+  for (const name of made) await client.push(name, 'goes on');
+  t.equal(await limited.stop('SIGKILL'), 'SIGKILL');
+
+  const again = await serve(t, ['--dir', 'rots'], { cwd, maxAddressKib: maxAddressKib - 1024 ** 2 });
+  const { queues } = await connect({ url: again.url, retryMs: 0 }).list();
+  t.equal(queues.length, made.length + 1, 'it starts with more queues than it has room for');
+  t.ok(queues.some(({ state }) => state === 'ok') && queues.some(({ state }) => state !== 'ok'), 'and serves some');
+  t.equal(await again.stop(), 0);
+
+  const unlimited = await serve(t, ['--dir', 'rots'], { cwd });
+  const later = clientOf(t, unlimited.url);
+  for (const name of made)
+    t.strictSame(
+      (await later.read(name, { from: 0 })).messages.map(({ text }) => text),
+      ['kept', 'goes on'],
+    );
+});
+
+/** Somebody who is not root: root may read and write everything. */
+const SOMEBODY = 12_345;
+
+t.test('files of another owner are told apart, and served once they are given over', linuxOnly, async (t) => {
+  const isRoot = process.getuid?.() === 0;
+  const user = isRoot ? { uid: SOMEBODY } : {};
+  // Where others may go, too.
+  const cwd = mkdtempSync(join(tmpdir(), 'rotera-owner-'));
+  t.teardown(() => rmSync(cwd, { recursive: true }));
+  const rots = join(cwd, 'rots');
+  mkdirSync(rots);
+  chmodSync(cwd, 0o755);
+  if ((await run(['--version'], { cwd, ...user })).code !== 0) return t.comment('others cannot reach the program');
+
+  const foreign = join(cwd, 'foreign');
+  mkdirSync(foreign);
+  chmodSync(foreign, 0o555);
+  const refused = await run(['serve', '--port', '0', '--dir', foreign], { cwd, ...user });
+  t.equal(refused.code, 78);
+  t.match(refused.stderr, /^rotera: [^\n]*EACCES[^\n]*write access[^\n]*\n$/);
+
+  for (const name of ['hidden', 'locked', 'mine', 'readable']) {
+    t.equal((await run(['create', '-s', `${rots}/${name}.rot`, '--no-reserve'])).code, 0);
+    if (isRoot) chownSync(`${rots}/${name}.rot`, SOMEBODY, SOMEBODY);
+  }
+  if (isRoot) chownSync(rots, SOMEBODY, SOMEBODY);
+  const takeAway = (file: string, mode: number): void => {
+    if (isRoot) chownSync(join(rots, file), 0, 0);
+    chmodSync(join(rots, file), mode);
+  };
+  takeAway('hidden.rot', isRoot ? 0o600 : 0);
+  takeAway('readable.rot', 0o444);
+  writeFileSync(join(rots, 'locked.rot-lock'), '');
+  takeAway('locked.rot-lock', 0o444);
+
+  for (const [name, code] of [
+    ['hidden', 66],
+    ['readable', 0],
+    ['locked', 0],
+  ] as const) {
+    const ran = await run(['read', '-s', `${rots}/${name}.rot`], { cwd, ...user });
+    t.match([ran.code, ran.stderr], [code, code === 0 ? '' : /EACCES.*needs read and write access/], `${name}, read`);
+  }
+  const server = await serve(t, ['--dir', rots], { cwd, ...user });
+  const client = clientOf(t, server.url);
+  const { queues } = await client.list();
+  t.match(queues, [
+    { queue: 'hidden', state: 'unreadable', stateReason: /EACCES.*read and write access/ },
+    { queue: 'locked', state: 'unreadable', stateReason: /locked\.rot-lock cannot be written/ },
+    { queue: 'mine', state: 'ok' },
+    { queue: 'readable', state: 'unreadable', stateReason: /readable\.rot cannot be written/ },
+  ]);
+  await client.push('mine', 'served');
+  await t.rejects(client.push('hidden', 'not'), { code: 'queue_unreadable' });
+
+  for (const file of ['hidden.rot', 'readable.rot', 'locked.rot-lock']) {
+    if (isRoot) chownSync(join(rots, file), SOMEBODY, SOMEBODY);
+    chmodSync(join(rots, file), 0o640);
+  }
+  while ((await client.list()).queues.some(({ state }) => state !== 'ok')) await sleep(100);
+  for (const name of ['hidden', 'locked', 'readable']) await client.push(name, 'served');
   t.equal(await server.stop(), 0);
 });
 

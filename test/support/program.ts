@@ -19,8 +19,12 @@ export interface RunOptions {
   readonly maxFileKib?: number;
   /** So many file handles it may have. */
   readonly maxHandles?: number;
+  /** So much address space it may have. */
+  readonly maxAddressKib?: number;
   /** What it says goes there instead of to the test. */
   readonly outputTo?: string;
+  /** Who runs it, when that is not who runs the test; only root may choose. */
+  readonly uid?: number;
 }
 
 export interface Ran {
@@ -36,17 +40,21 @@ function environment(extra: RunOptions['env'] = {}): NodeJS.ProcessEnv {
 }
 
 export function start(words: readonly string[], options: RunOptions = {}): ChildProcess {
-  const { cwd, env, program = ROTERA, maxFileKib, maxHandles, outputTo } = options;
+  const { cwd, env, program = ROTERA, maxFileKib, maxHandles, maxAddressKib, outputTo, uid } = options;
   const command = [process.execPath, program, ...words];
   const shell: string[] = [];
-  // A shell counts in blocks of 512 bytes. What tap puts into NODE_OPTIONS would end the program at a file that is too large,
-  // where Node alone goes on with an error.
-  if (maxFileKib !== undefined) shell.push(`ulimit -f ${maxFileKib * 2}`, 'unset NODE_OPTIONS');
+  // What tap puts into NODE_OPTIONS would end the program at a file that is too large, where Node alone goes on with an error; and
+  // writes where only who runs the test may.
+  if (maxFileKib !== undefined || uid !== undefined) shell.push('unset NODE_OPTIONS');
+  // A shell counts in blocks of 512 bytes.
+  if (maxFileKib !== undefined) shell.push(`ulimit -f ${maxFileKib * 2}`);
   if (maxHandles !== undefined) shell.push(`ulimit -n ${maxHandles}`);
+  if (maxAddressKib !== undefined) shell.push(`ulimit -v ${maxAddressKib}`);
   if (outputTo !== undefined) shell.push(`exec > ${outputTo} 2>&1`);
   if (shell.length > 0) command.unshift('sh', '-c', [...shell, 'exec "$@"'].join(' && '), 'sh');
   const [file, ...args] = command as [string, ...string[]];
-  return spawn(file, args, { cwd, env: environment(env), stdio: 'pipe' });
+  const user = uid === undefined ? {} : { uid, gid: uid };
+  return spawn(file, args, { cwd, env: environment(env), stdio: 'pipe', ...user });
 }
 
 /** Everything a stream says until it ends. */

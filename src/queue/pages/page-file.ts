@@ -28,7 +28,9 @@ export class PageFile {
       // Without O_NONBLOCK a named pipe would hold the process here.
       return new PageFile(openSync(file, constants.O_RDONLY | constants.O_NONBLOCK), true);
     } catch (cause) {
-      return { ok: false, fault: 'unreadable', reason: `it cannot be opened (${systemCode(cause)})` };
+      const code = systemCode(cause);
+      const advice = code === 'EACCES' ? ': the user that runs this needs read and write access to it' : '';
+      return { ok: false, fault: 'unreadable', reason: `it cannot be opened (${code})${advice}` };
     }
   }
 
