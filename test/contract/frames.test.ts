@@ -3,6 +3,7 @@
  * but whole messages is stored.
  */
 import t, { type Test } from 'tap';
+import type { Queue } from '../../src/queue/queue.js';
 import { messages, readFrom } from '../support/queues.js';
 import { closeFrame, frame, OPCODE, RawSocket } from '../support/raw-frames.js';
 import { type RealWire, startListening } from '../support/wire.js';
@@ -38,24 +39,33 @@ async function hangUp({ connection, closeCode }: RawSocket): Promise<void> {
   connection.socket.destroy();
 }
 
+/** What came of a case on a socket of pushes: how it was closed, the pongs, what was stored. */
+async function pushed(wire: RealWire, queue: Queue, one: FrameCase): Promise<unknown> {
+  const { stores = [], isRefused = false } = one;
+  const { next } = queue;
+  const socket = await say(wire, '/queues/q/push', one, stores.length + Number(isRefused));
+  const { closeCode: close } = socket;
+  const pongs = socket.payloads(OPCODE.pong).filter((payload) => payload !== END);
+  const ended = hangUp(socket);
+  // Behind everything that the frames may have stored.
+  await pushEach(queue, 'end');
+  const stored = messages(readFrom(queue, next)).map((message) => message.toString('latin1'));
+  await ended;
+  return { close, pongs, stored };
+}
+
+/** What must come of it. */
+const wanted = ({ close, pongs = [], stores = [] }: FrameCase): unknown => ({
+  close,
+  pongs,
+  stored: [...stores, 'end'],
+});
+
 for (const [group, cases] of Object.entries(FRAMES)) {
   t.test(`pushes: ${group}`, async (t) => {
     const wire = await start(t);
     const queue = await makeQueue(wire, { maxMessageBytes: MAX_BYTES });
-    for (const one of cases) {
-      const { name, close, stores = [], pongs = [], isRefused = false } = one;
-      const { next } = queue;
-      const socket = await say(wire, '/queues/q/push', one, stores.length + Number(isRefused));
-      t.equal(socket.closeCode, close, name);
-      const answered = socket.payloads(OPCODE.pong).filter((payload) => payload !== END);
-      t.strictSame(answered, pongs, `${name}: pongs`);
-      const ended = hangUp(socket);
-      // Behind everything that the frames may have stored.
-      await pushEach(queue, 'end');
-      const all = messages(readFrom(queue, next)).map((message) => message.toString('latin1'));
-      t.strictSame(all, [...stores, 'end'], `${name}: stored`);
-      await ended;
-    }
+    for (const one of cases) t.strictSame(await pushed(wire, queue, one), wanted(one), one.name);
   });
 
   t.test(`tail: ${group}`, async (t) => {
@@ -80,3 +90,16 @@ for (const [group, cases] of Object.entries(FRAMES)) {
 }
 
 t.ok(Object.values(FRAMES).flat().length >= 100);
+
+t.test('the check finds this server with a lenient parser of frames', async (t) => {
+  const wire = await startListening(t, {
+    limits: { maxPushBytes: MAX_BYTES },
+    prepare: (app) => Object.assign(app.websocketServer.options, { skipUTF8Validation: true }),
+  });
+  const queue = await makeQueue(wire, { maxMessageBytes: MAX_BYTES });
+  const notText = Object.values(FRAMES)
+    .flat()
+    .filter(({ name }) => name.includes('no UTF-8'));
+  t.not(notText.length, 0);
+  for (const one of notText) t.notSame(await pushed(wire, queue, one), wanted(one), one.name);
+});

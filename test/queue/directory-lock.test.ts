@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import t from 'tap';
 import { lockDirectory } from '../../src/queue/directory-lock.js';
@@ -88,3 +88,16 @@ t.test(
     await (await Queues.open(directory, { now: Date.now })).close();
   },
 );
+
+t.test('the check finds a lock that holds nobody off', async (t) => {
+  const root = t.testdir({ rots: {}, flock: '#!/bin/sh\nexit 0\n' });
+  chmodSync(join(root, 'flock'), 0o755);
+  const { PATH } = process.env;
+  t.teardown(() => Object.assign(process.env, { PATH }));
+  process.env['PATH'] = `${root}:${PATH}`;
+  for (const { path, kind } of [{ path: join(root, 'rots'), kind: 'the first' }, ...pathsTo(join(root, 'rots'))]) {
+    const queues = await Queues.open(path, { now: Date.now });
+    t.teardown(() => queues.close());
+    t.pass(kind);
+  }
+});

@@ -49,12 +49,12 @@ export class RawConnection {
   }
 
   /** Resolves when it holds, or the other side has ended, or nobody can expect it any more. */
-  async until(holds: () => boolean): Promise<void> {
+  async until(holds: () => boolean, deadlineMs = DEADLINE_MS): Promise<void> {
     let late = false;
     const timer = setTimeout(() => {
       late = true;
       this.#wake();
-    }, DEADLINE_MS);
+    }, deadlineMs);
     while (!holds() && !this.ended && !late) await new Promise<void>((resolve) => this.#changed.push(resolve));
     clearTimeout(timer);
   }
@@ -72,13 +72,18 @@ export class RawConnection {
  * Sends bytes and waits for so many answers; then says that it wants no more, so that the server is given the chance to
  * answer further.
  */
-export async function exchange(port: number, bytes: string | Buffer, enough: number): Promise<RawExchange> {
+export async function exchange(
+  port: number,
+  bytes: string | Buffer,
+  enough: number,
+  deadlineMs?: number,
+): Promise<RawExchange> {
   const connection = await RawConnection.to(port);
   connection.socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes);
-  await connection.until(() => connection.answers.length >= enough);
+  await connection.until(() => connection.answers.length >= enough, deadlineMs);
   const closed = connection.ended;
   connection.socket.end();
-  await connection.until(() => false);
+  await connection.until(() => false, deadlineMs);
   connection.socket.destroy();
   note(connection.heard.toString());
   return { answers: connection.answers, closed };
