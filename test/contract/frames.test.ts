@@ -99,7 +99,7 @@ t.test('the check finds this server with a lenient parser of frames', async (t) 
   const queue = await makeQueue(wire, { maxMessageBytes: MAX_BYTES });
   const notText = Object.values(FRAMES)
     .flat()
-    .filter(({ name }) => name.includes('no UTF-8'));
+    .filter(({ name }) => name.startsWith('no UTF-8'));
   t.not(notText.length, 0);
   for (const one of notText) t.notSame(await pushed(wire, queue, one), wanted(one), one.name);
 });
