@@ -7,9 +7,9 @@ import { isRoteraError, RoteraError } from '../errors.js';
 import { createFields } from '../protocol/api.js';
 import { checkParameters, type Parameter } from '../protocol/parameters.js';
 import { newBlockCache } from '../queue/block-store.js';
+import { checkSameLimits, DEFAULT_LIMITS, type Limits } from '../queue/limits.js';
 import { QUEUE_NAME, ROT_SUFFIX } from '../queue/queue-name.js';
-import { checkSameLimits, type Queues } from '../queue/queues.js';
-import { DEFAULT_LIMITS, type Limits } from '../queue/retention.js';
+import type { Queues } from '../queue/queues.js';
 import { RotFile } from '../queue/rot-file.js';
 
 /** Queue names, each with the limits that matter; the others are the defaults at create and whatever they are afterwards. */

@@ -23,8 +23,9 @@ import {
 } from './file-meta.js';
 import { FilePlace } from './file-place.js';
 import { temporaryPath } from './leftovers.js';
+import type { Limits } from './limits.js';
 import { probe } from './probe.js';
-import { type Limits, type Mark, rotate } from './retention.js';
+import { type Mark, rotate } from './retention.js';
 import { commitPages, fileLimit, PAGE_BYTES, pagesOf } from './room.js';
 
 /** Bytes copied under one snapshot and in one transaction. */

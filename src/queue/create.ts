@@ -19,8 +19,8 @@ import {
 } from './file-meta.js';
 import { isOutOfHandles, outOfHandles } from './handles.js';
 import { removeIfPossible, temporaryPath } from './leftovers.js';
+import type { Limits } from './limits.js';
 import { type FirstEntry, newFile } from './pages/new-file.js';
-import type { Limits } from './retention.js';
 import { fileLimit } from './room.js';
 
 /** What a new file has: its first commits need no more, so that LMDB is not the one to find the disk full. */

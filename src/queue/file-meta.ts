@@ -7,7 +7,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { RoteraError } from '../errors.js';
 import type { Environment } from './environment.js';
-import type { Limits } from './retention.js';
+import type { Limits } from './limits.js';
 
 export const FILE_FORMAT = 1;
 export const CONFIG_KEY = Buffer.from('config');

@@ -4,7 +4,7 @@
 import type { NamedCursor } from './cursors.js';
 import type { Rotated } from './file-meta.js';
 import { type CursorStat, cursorStat } from './headroom.js';
-import type { Limits } from './retention.js';
+import type { Limits } from './limits.js';
 import type { RotFile } from './rot-file.js';
 
 /** What a stat says, from memory. */

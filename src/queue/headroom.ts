@@ -2,7 +2,7 @@
  * How far a cursor is from being overrun by rotation. Pure but for the rate's own memory.
  */
 import type { Cursor } from './cursors.js';
-import type { Limits } from './retention.js';
+import type { Limits } from './limits.js';
 
 /** Messages pushed a second, averaged with a half-life of a minute. */
 export class PushRate {

@@ -9,8 +9,8 @@ import type { Rotated } from './file-meta.js';
 import { cursorStats, type Glance, glanceAt } from './glance.js';
 import { type CommitReport, Group, type Pushed, type PushOptions, type Stored } from './group.js';
 import { type CursorStat, PushRate } from './headroom.js';
+import type { Limits } from './limits.js';
 import { type ReadOptions, type ReadResult, readMessages } from './read.js';
-import type { Limits } from './retention.js';
 import { groupBytes } from './room.js';
 import type { RotFile } from './rot-file.js';
 

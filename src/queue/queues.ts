@@ -1,7 +1,7 @@
 /**
  * The directory of rot files: queues by name.
  */
-import { accessSync, constants, existsSync, lstatSync, readdirSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isRoteraError, messageOf, RoteraError, systemCode } from '../errors.js';
 import { newBlockCache } from './block-store.js';
@@ -9,49 +9,20 @@ import { createRotFile } from './create.js';
 import { type DirectoryLock, lockDirectory } from './directory-lock.js';
 import { syncDirectory } from './disk.js';
 import { markFailed, tryAgain } from './failed-mark.js';
+import { fingerprintOf } from './fingerprint.js';
 import { removeLeftovers } from './leftovers.js';
+import { checkSameLimits, type Limits, withDefaults } from './limits.js';
 import { Queue, type QueueEnd, type QueueOptions } from './queue.js';
 import { checkName, queueName, ROT_SUFFIX } from './queue-name.js';
-import { DEFAULT_LIMITS, type Limits } from './retention.js';
 import { RotFile } from './rot-file.js';
 
 /** How soon a file that appears, disappears or is replaced is noticed at the latest. */
 const POLL_MS = 1000;
 
-/** The limits asked for, with defaults. @throws `bad_parameter` naming the field, its value and what is accepted. */
-export function withDefaults(limits: Partial<Limits>): Limits {
-  return { ...DEFAULT_LIMITS, ...limits };
-}
-
-/** @throws `config_mismatch` when a queue that exists has another limit than one that is asked for, naming both */
-export function checkSameLimits(name: string, existing: Limits, asked: Partial<Limits>): void {
-  for (const [field, value] of Object.entries(asked)) {
-    const its = existing[field as keyof Limits];
-    if (value === its) continue;
-    const text = `The queue ${name} exists with ${field} ${its}, not ${value}. Limits are fixed at create.`;
-    throw new RoteraError('config_mismatch', text, { field, value, existing: its });
-  }
-}
-
 /** A file that is there but cannot be served, and why. */
 export interface Unreadable {
   readonly queue: string;
   readonly reason: RoteraError;
-}
-
-/**
- * What tells one file under a name from another, or from what it was before: its contents, its links, who may use it, and who
- * may use its lock file; or why it cannot be looked at. Undefined when there is none.
- */
-function fingerprintOf(path: string): string | undefined {
-  try {
-    const stat = statSync(path, { throwIfNoEntry: false });
-    if (stat === undefined) return undefined;
-    const lock = lstatSync(`${path}-lock`, { throwIfNoEntry: false });
-    return [stat.ino, stat.size, stat.ctimeMs, lock?.mode, lock?.uid, lock?.gid].join('/');
-  } catch (error) {
-    return systemCode(error);
-  }
 }
 
 /** Whether a file that cannot be opened for this reason can be later, as it is. */

@@ -2,27 +2,7 @@
  * What a queue keeps, and what it must rotate out. Pure: the same answer for the same arguments.
  */
 
-/** Limits of a queue, fixed at create and stored in its file. */
-export interface Limits {
-  /** Most messages kept: exact. 1 to 2^50. */
-  readonly maxMessages: number;
-  /** Most payload bytes kept: never exceeded, undershot by at most one block. 1 to 2^50. */
-  readonly maxBytes: number;
-  /** Messages older than this are rotated out, to the commit; null keeps them whatever their age. Seconds. */
-  readonly maxAgeSeconds: number | null;
-  /** Longest message accepted, in bytes: at most 16 MiB. */
-  readonly maxMessageBytes: number;
-  /** Whether the file's whole room is allocated at create. */
-  readonly reserve: boolean;
-}
-
-export const DEFAULT_LIMITS: Limits = Object.freeze({
-  maxMessages: 1_000_000,
-  maxBytes: 64 * 1024 * 1024,
-  maxAgeSeconds: null,
-  maxMessageBytes: 1024 * 1024,
-  reserve: true,
-});
+import type { Limits } from './limits.js';
 
 /** Where a run of stored messages begins, and how many payload bytes were pushed before it. */
 export interface Mark {

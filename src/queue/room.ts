@@ -5,7 +5,7 @@
  * It enlarges its map by itself, so the limit of the file is kept by this accounting and not by LMDB.
  */
 import { CHUNK_BYTES, FOLD_BYTES } from './block.js';
-import type { Limits } from './retention.js';
+import type { Limits } from './limits.js';
 
 export const PAGE_BYTES = 4096;
 const MIB = 1024 * 1024;

@@ -36,8 +36,9 @@ import {
 import { FilePlace } from './file-place.js';
 import { checkHandles } from './handles.js';
 import { foldedBytes, foldInto, type Layout, layOut } from './layout.js';
+import type { Limits } from './limits.js';
 import { probe } from './probe.js';
-import { type Limits, rotate } from './retention.js';
+import { rotate } from './retention.js';
 import { commitPages } from './room.js';
 import { StoredMessages } from './stored-messages.js';
 import { ValueHeaders } from './value-headers.js';

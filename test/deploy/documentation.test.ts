@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { readConfig } from '../../src/config/read-config.js';
-import { DEFAULT_LIMITS, type Limits } from '../../src/queue/retention.js';
+import { DEFAULT_LIMITS, type Limits } from '../../src/queue/limits.js';
 import { fileLimit } from '../../src/queue/room.js';
 import { MIB } from '../support/queues.js';
 

@@ -1,7 +1,7 @@
 /**
  * What a pusher is to do.
  */
-import type { Limits } from '../../src/queue/retention.js';
+import type { Limits } from '../../src/queue/limits.js';
 
 /** Work for `children/pusher.ts`. The same plan makes the same pushes, in an order that the scheduler chooses. */
 export interface Plan {

@@ -11,8 +11,8 @@ import { isRoteraError, RoteraError } from '../../src/errors.js';
 import { keyChunk, keyFirst, newBlockCache } from '../../src/queue/block-store.js';
 import { checkRotFile } from '../../src/queue/check.js';
 import { createRotFile } from '../../src/queue/create.js';
+import { DEFAULT_LIMITS, type Limits } from '../../src/queue/limits.js';
 import { Queue } from '../../src/queue/queue.js';
-import { DEFAULT_LIMITS, type Limits } from '../../src/queue/retention.js';
 import { RotFile } from '../../src/queue/rot-file.js';
 
 const limitsArbitrary = fc.record({

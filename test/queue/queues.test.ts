@@ -13,8 +13,8 @@ import {
 import { join } from 'node:path';
 import t from 'tap';
 import { batchOf } from '../../src/batch.js';
+import { DEFAULT_LIMITS } from '../../src/queue/limits.js';
 import { Queues } from '../../src/queue/queues.js';
-import { DEFAULT_LIMITS } from '../../src/queue/retention.js';
 import { bytes, MIB, openQueues, pushTexts, readAll, readFrom, SMALL, texts } from '../support/queues.js';
 
 t.test('a queue is as it was after it is opened again', async (t) => {

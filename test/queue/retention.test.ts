@@ -1,5 +1,6 @@
 import t from 'tap';
-import { DEFAULT_LIMITS, type Limits, type Mark, type Rotation, rotate } from '../../src/queue/retention.js';
+import { DEFAULT_LIMITS, type Limits } from '../../src/queue/limits.js';
+import { type Mark, type Rotation, rotate } from '../../src/queue/retention.js';
 
 /** One way a queue can stand, with what comes in. */
 interface Case {

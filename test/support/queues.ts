@@ -5,11 +5,11 @@ import type { Test } from 'tap';
 import { batchOf, messagesOf } from '../../src/batch.js';
 import { parseFrom } from '../../src/from.js';
 import type { Stored } from '../../src/queue/group.js';
+import type { Limits } from '../../src/queue/limits.js';
 import { resolveFrom } from '../../src/queue/position.js';
 import type { Queue } from '../../src/queue/queue.js';
 import { Queues, type QueuesOptions } from '../../src/queue/queues.js';
 import type { ReadResult } from '../../src/queue/read.js';
-import type { Limits } from '../../src/queue/retention.js';
 
 export const MIB = 1024 * 1024;
 /** A queue that costs little to make. */

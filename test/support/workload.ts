@@ -2,8 +2,8 @@
  * Messages that can be told from their id alone, and queues filled with them.
  */
 import { batchOf } from '../../src/batch.js';
+import type { Limits } from '../../src/queue/limits.js';
 import { Queues } from '../../src/queue/queues.js';
-import type { Limits } from '../../src/queue/retention.js';
 import { random } from './damage.js';
 
 const LONGEST = 2000;
