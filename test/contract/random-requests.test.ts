@@ -18,10 +18,10 @@ const NOISES = 200;
 
 // A busy machine takes its time.
 t.setTimeout(300_000);
-const seed = randomInt(2 ** 32);
-t.comment(`seed ${seed}`);
+/** To try a seed again: ROTERA_TEST_SEED. */
+const seed = Number(process.env['ROTERA_TEST_SEED'] ?? randomInt(2 ** 32));
 
-t.test(`${REQUESTS} wrong requests`, async (t) => {
+t.test(`${REQUESTS} wrong requests of seed ${seed}`, async (t) => {
   const wire = await startListening(t);
   const queue = await makeQueue(wire, { maxMessageBytes: 1000 });
   await pushNumbered(queue, 0, 5);
@@ -46,7 +46,7 @@ t.test(`${REQUESTS} wrong requests`, async (t) => {
   t.strictSame((await wire.send({ path: '/queues/q' })).json['cursors'], {});
 });
 
-t.test(`${NOISES} connections that say any bytes`, async (t) => {
+t.test(`${NOISES} connections that say any bytes, of seed ${seed}`, async (t) => {
   const wire = await startListening(t);
   const queue = await makeQueue(wire);
   for (let i = 0; i < NOISES; i++) {

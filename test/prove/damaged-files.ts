@@ -17,6 +17,10 @@ const CONTROL_FILES = 100;
 
 type Counts = Record<keyof DamagedResult, number>;
 
+/** Of many files each of these must be at least such a share: a server that refuses all of them is not what is promised. */
+const LEAST_SHARE = 0.1;
+const MANY = 1000;
+
 /** Tries some files. @returns what went wrong */
 async function damage(job: Damaging, options: Omit<ChildOptions, 'deadlineMs'>, counts: Counts): Promise<string[]> {
   const wrong: string[] = [];
@@ -40,12 +44,19 @@ const noCounts = (): Counts => ({
   hangs: 0,
   undetectedPayloadDamage: 0,
   silentLosses: 0,
+  unexplained: 0,
   othersHarmed: 0,
   refused: 0,
   gaps: 0,
   unharmed: 0,
   readOnly: 0,
 });
+
+function* oneSided(counts: Counts): Generator<string> {
+  if (counts.files < MANY) return;
+  for (const kind of ['refused', 'gaps', 'unharmed'] as const)
+    if (counts[kind] < counts.files * LEAST_SHARE) yield `only ${counts[kind]} of ${counts.files} files were ${kind}`;
+}
 
 async function prove(trial: Trial): Promise<Outcome> {
   const random = new Random(trial.seed);
@@ -64,7 +75,8 @@ async function prove(trial: Trial): Promise<Outcome> {
   await Promise.all(Array.from({ length: WORKERS }, work));
   const blind = replaced([PROBE]);
   const job = { files: CONTROL_FILES, seed: trial.seed % 2 ** 31 };
-  const [caught] = await damage(job, { ...blind, env: { ...blind.env, ...env } }, noCounts());
+  const unseen = await damage(job, { ...blind, env: { ...blind.env, ...env } }, noCounts());
+  const caught = unseen.find((text) => text.includes('"killed":"SIG'));
   return {
     rounds: counts.files,
     facts: [
@@ -76,10 +88,14 @@ async function prove(trial: Trial): Promise<Outcome> {
       ['the process hung', counts.hangs],
       ['messages answered that were never pushed', counts.undetectedPayloadDamage],
       ['messages lost without a word', counts.silentLosses],
+      ['refused without a reason', counts.unexplained],
       ['the sound queue beside it harmed', counts.othersHarmed],
     ],
-    violations,
-    controls: [{ name: 'files that are not looked at before lmdb gets them', caught }],
+    violations: [...violations, ...oneSided(counts)],
+    controls: [
+      { name: 'files that are not looked at before lmdb gets them', caught },
+      { name: 'a server that refuses all', caught: [...oneSided({ ...noCounts(), files: MANY, refused: MANY })][0] },
+    ],
   };
 }
 

@@ -41,6 +41,8 @@ export interface DamagedResult {
   readonly undetectedPayloadDamage: number;
   /** Files that were opened with less in them than before, without a gap that says so. */
   readonly silentLosses: number;
+  /** Files that were refused, or took no pushes, with an error that does not say why. */
+  readonly unexplained: number;
   /** Files after which the sound queue did not go on. */
   readonly othersHarmed: number;
   /** Files refused with a reason, opened with a gap reported as damaged, opened as if nothing were, and those that then took no pushes. */
@@ -69,6 +71,10 @@ const WORKLOADS = [
 
 const PUSHES = 30;
 
+/** Codes of a file that is not opened, and of pushes that one that is does not take; nothing when it takes them. */
+const REFUSED = /^(not_a_rot_file|queue_unreadable)$/;
+const TOOK_NO_MORE = /^$/;
+
 interface Sound {
   readonly bytes: Buffer;
   readonly oldest: number;
@@ -87,7 +93,7 @@ function damageOf(sound: Sound, next: Random): Damaged {
 /** Damages, tries and counts. Files are made in a directory of their own, which is removed. */
 export async function damaged({ files, seed, report }: DamagedOptions): Promise<DamagedResult> {
   const directory = mkdtempSync(join(tmpdir(), 'rotera-damaged-'));
-  const tally = { crashes: 0, hangs: 0, undetectedPayloadDamage: 0, silentLosses: 0, othersHarmed: 0 };
+  const tally = { crashes: 0, hangs: 0, undetectedPayloadDamage: 0, silentLosses: 0, unexplained: 0, othersHarmed: 0 };
   const found = { refused: 0, gaps: 0, unharmed: 0, readOnly: 0 };
   const sounds: Sound[] = [];
   for (const [index, workload] of WORKLOADS.entries()) {
@@ -119,7 +125,12 @@ type Counts<T> = { -readonly [K in keyof T]: number };
 function judge(
   fate: Fate,
   { oldest, next }: Sound,
-  tally: Counts<Pick<DamagedResult, 'crashes' | 'hangs' | 'undetectedPayloadDamage' | 'silentLosses' | 'othersHarmed'>>,
+  tally: Counts<
+    Pick<
+      DamagedResult,
+      'crashes' | 'hangs' | 'undetectedPayloadDamage' | 'silentLosses' | 'unexplained' | 'othersHarmed'
+    >
+  >,
   found: Counts<Pick<DamagedResult, 'refused' | 'gaps' | 'unharmed' | 'readOnly'>>,
 ): boolean {
   if ('killed' in fate) {
@@ -129,16 +140,21 @@ function judge(
   }
   if (!fate.others) tally.othersHarmed++;
   if (fate.refused !== '') {
+    const isExplained = REFUSED.test(fate.refused);
     found.refused++;
-    return !fate.others;
+    if (!isExplained) tally.unexplained++;
+    return !isExplained || !fate.others;
   }
-  const lost = fate.oldest !== oldest || fate.next !== next || fate.read + fate.damaged !== next - oldest;
+  const isSame = fate.oldest === oldest && fate.next === next && fate.read + fate.damaged === next - oldest;
+  const lost = !isSame || !fate.whole;
+  const isExplained = TOOK_NO_MORE.test(fate.pushes);
+  if (!isExplained) tally.unexplained++;
   if (lost) tally.silentLosses++;
   if (fate.wrong > 0) tally.undetectedPayloadDamage++;
   if (fate.damaged > 0) found.gaps++;
   else if (!lost) found.unharmed++;
   if (fate.pushes !== '') found.readOnly++;
-  return lost || fate.wrong > 0 || !fate.others;
+  return lost || fate.wrong > 0 || !isExplained || !fate.others;
 }
 
 if (argv[1] !== undefined && import.meta.url === pathToFileURL(argv[1]).href) {
@@ -146,6 +162,7 @@ if (argv[1] !== undefined && import.meta.url === pathToFileURL(argv[1]).href) {
   const options = { files: Number(values.files ?? 2000), seed: Number(values.seed ?? 1) };
   const result = await damaged({ ...options, report: (what, fate) => console.log(what, JSON.stringify(fate)) });
   console.log(JSON.stringify(result, null, 2));
-  const { crashes, hangs, undetectedPayloadDamage, silentLosses, othersHarmed } = result;
-  process.exitCode = crashes + hangs + undetectedPayloadDamage + silentLosses + othersHarmed === 0 ? 0 : 1;
+  const { crashes, hangs, undetectedPayloadDamage, silentLosses, unexplained, othersHarmed } = result;
+  const all = crashes + hangs + undetectedPayloadDamage + silentLosses + unexplained + othersHarmed;
+  process.exitCode = all === 0 ? 0 : 1;
 }

@@ -6,8 +6,9 @@ import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { batchOf, messagesOf } from '../../src/batch.js';
-import { connect, type RoteraClient } from '../../src/client/node.js';
+import { type CreateLimits, connect, type RoteraClient } from '../../src/client/node.js';
 import { isRoteraError } from '../../src/errors.js';
+import { BLOCK_BYTES } from '../../src/queue/block.js';
 import { checkRotFile } from '../../src/queue/check.js';
 import type { Outcome, Proof, Trial } from './proof.js';
 import { Random } from './random.js';
@@ -36,6 +37,7 @@ class Pushed {
   constructor(
     readonly client: RoteraClient,
     readonly queue: string,
+    readonly maxBytes: number,
     readonly random: Random,
   ) {}
 
@@ -61,18 +63,24 @@ class Pushed {
     }
   }
 
-  /** What is wrong with what is kept: the newest messages, as they were acknowledged, and no others. */
+  /** What is wrong with what is kept: as many of the newest messages as its limit allows, as they were acknowledged, and no others. */
   async *wrong(): AsyncGenerator<string> {
     let from: number | 'oldest' = 'oldest';
+    let bytes = 0;
     while (true) {
-      const { first, next, records, upToDate } = await this.client.readRecords(this.queue, { from, limit: 1000 });
+      const { first, next, records, upToDate, gap } = await this.client.readRecords(this.queue, { from, limit: 1000 });
+      if (gap !== null) yield `${this.queue}: a gap from ${gap.from} to ${gap.to}`;
+      if (from !== 'oldest' && first !== from) yield `${this.queue}: goes on at ${first} behind ${from}`;
       let id = first;
       for (const message of messagesOf(records)) {
         if (!this.#messages.get(id)?.equals(message)) yield `${this.queue}: ${id} is not what was pushed`;
+        bytes += message.length;
         id++;
       }
       from = next;
       if (!upToDate) continue;
+      const least = Math.min(this.bytes, this.maxBytes - BLOCK_BYTES - BATCH_BYTES);
+      if (bytes < least) yield `${this.queue}: keeps ${bytes} bytes, should keep ${least}`;
       if (next !== this.next) yield `${this.queue}: ends at ${next}, acknowledged up to ${this.next}`;
       return;
     }
@@ -114,9 +122,9 @@ class FullDisk {
     this.#client = connect({ url: this.#server.url, retryMs: 0 });
   }
 
-  async #queue(name: string, limits: object): Promise<Pushed> {
+  async #queue(name: string, limits: CreateLimits & typeof KEPT): Promise<Pushed> {
     await this.#client.create(name, limits);
-    return new Pushed(this.#client, name, new Random(this.#trial.seed).fork(name.length));
+    return new Pushed(this.#client, name, limits.maxBytes, new Random(this.#trial.seed).fork(name.length));
   }
 
   #expect(holds: boolean, problem: string): void {
@@ -165,6 +173,15 @@ class FullDisk {
     const queue = await this.#queue('unreserved', { ...KEPT, reserve: false });
     this.#disk.fill();
     await this.#rotate(queue);
+  }
+
+  /** Less is there than was acknowledged: must go wrong. */
+  async lost(): Promise<void> {
+    const queue = await this.#queue('lost', KEPT);
+    await queue.push();
+    for await (const wrong of queue.wrong()) throw new Error(wrong);
+    queue.bytes += MIB;
+    for await (const wrong of queue.wrong()) this.violations.push(wrong);
   }
 
   /** Pushes are refused, each with the reason, and everything else goes on. */
@@ -216,6 +233,9 @@ class FullDisk {
         const wanted = lockFiles ? 'ok' : 'queue_unreadable';
         this.#expect(answer === wanted, `${queue}: started on a full disk (lock files: ${lockFiles}), it is ${answer}`);
       }
+      if (lockFiles) for (const queue of queues) for await (const wrong of queue.wrong()) this.violations.push(wrong);
+      // It has its room after a start, too.
+      if (lockFiles) await this.#rotate(queues[0] as Pushed);
     }
     this.#disk.free();
     const end = performance.now() + PATIENCE_MS;
@@ -230,12 +250,14 @@ class FullDisk {
 
 async function prove(trial: Trial): Promise<Outcome> {
   const full = await FullDisk.run(trial, 'full', (full) => full.all());
-  const control = await FullDisk.run(trial, 'control', (full) => full.unreserved());
+  const unreserved = await FullDisk.run(trial, 'unreserved', (full) => full.unreserved());
+  const lost = await FullDisk.run(trial, 'lost', (full) => full.lost());
   return {
     rounds: trial.rounds,
     violations: full.violations,
     controls: [
-      { name: 'room that is not reserved', caught: control.violations.find((text) => /disk_full/.test(text)) },
+      { name: 'room that is not reserved', caught: unreserved.violations.find((text) => /disk_full/.test(text)) },
+      { name: 'messages that are not there', caught: lost.violations.find((text) => /should keep/.test(text)) },
     ],
     facts: full.facts,
   };

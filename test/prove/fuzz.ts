@@ -44,6 +44,9 @@ interface Expected extends Input {
   readonly code?: ErrorCode;
 }
 
+/** Whether nothing came but interim answers. */
+const isUnanswered = (seen: readonly string[]): boolean => seen.every((one) => one === '100');
+
 class Fuzzed {
   readonly wrong: string[] = [];
   readonly kinds = new Map<string, number>();
@@ -116,18 +119,20 @@ class Fuzzed {
     const { request, code } = this.#wrongRequest();
     const { method = 'GET', path, headers = {}, body = '' } = request;
     const bytes = httpRequest(method, path, { ...headers, Connection: 'close' }, Buffer.from(body as string));
-    return { kind: WRONG, code, pieces: [bytes] };
+    return { kind: WRONG, code, isWhole: true, pieces: [bytes] };
   }
 
   async #try(i: number): Promise<void> {
     const input = this.#input(this.#random.fork(i));
-    const { bytes, hangs } = await say(this.#server.port, `127.0.0.${2 + (i % ADDRESSES)}`, input.pieces);
+    const { isWhole, pieces } = input;
+    const { bytes, hangs } = await say(this.#server.port, `127.0.0.${2 + (i % ADDRESSES)}`, pieces, isWhole);
     const { seen, wrong } = judgeAnswers(bytes);
     this.done++;
     this.kinds.set(input.kind, (this.kinds.get(input.kind) ?? 0) + 1);
     for (const one of seen) this.seen.set(one, (this.seen.get(one) ?? 0) + 1);
     const shown = JSON.stringify(Buffer.concat(input.pieces).toString('latin1').slice(0, SHOWN_BYTES));
     for (const text of wrong) this.#say(`${text}; input ${i}, ${input.kind}: ${shown}`);
+    if (isWhole && isUnanswered(seen) && this.#lives) this.#say(`no answer; input ${i}, ${input.kind}: ${shown}`);
     if (hangs) this.#say(`a connection hangs; input ${i}, ${input.kind}: ${shown}`);
     const expected = input.code;
     if (expected !== undefined && this.#lives && !(seen.length === 1 && seen[0]?.endsWith(` ${expected}`)))
@@ -211,6 +216,11 @@ async function prove(trial: Trial): Promise<Outcome> {
     const tampered: Control[] = [
       { name: 'growing memory', caught: [...complaints(MOST_BYTES + 1, [0, 0], 0)][0] },
       { name: 'file handles left open', caught: [...complaints(0, [10, 100], 10)][0] },
+      { name: 'half an answer', caught: judgeAnswers(Buffer.from('HTTP/1.1 200 OK\r\nConte')).wrong[0] },
+      {
+        name: 'nothing but an interim answer',
+        caught: isUnanswered(judgeAnswers(Buffer.from('HTTP/1.1 100 Continue\r\n\r\n')).seen) ? 'no answer' : undefined,
+      },
     ];
     return {
       rounds: fuzzed.done,

@@ -45,7 +45,17 @@ const KINDS: ReadonlyArray<(next: Random) => Damaged> = [
 
 t.test('a sound file is read whole and written on', async (t) => {
   const { oldest, next } = kept;
-  const outcome = { refused: '', wrong: 0, damaged: 0, read: next - oldest, oldest, next, pushes: '', others: true };
+  const outcome = {
+    refused: '',
+    wrong: 0,
+    damaged: 0,
+    read: next - oldest,
+    oldest,
+    next,
+    pushes: '',
+    whole: true,
+    others: true,
+  };
   t.same(await victims.try(sound), outcome);
 });
 
@@ -70,8 +80,9 @@ t.test(`${FILES} damaged files of seed ${SEED} end nothing, hang nothing, mislea
     }
     counts.opened++;
     t.equal(walk.ok, true, name);
-    const { wrong, oldest, next: end, pushes } = fate;
-    t.same({ wrong, oldest, end, pushes }, { wrong: 0, oldest: kept.oldest, end: kept.next, pushes: '' }, name);
+    const { wrong, oldest, next: end, pushes, whole } = fate;
+    const right = { wrong: 0, oldest: kept.oldest, end: kept.next, pushes: '', whole: true };
+    t.same({ wrong, oldest, end, pushes, whole }, right, name);
     t.equal(fate.read + fate.damaged, kept.next - kept.oldest, name);
   }
   t.ok(counts.refused > FILES / 4 && counts.opened > FILES / 4, JSON.stringify(counts));

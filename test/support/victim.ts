@@ -23,6 +23,8 @@ export interface Outcome {
   readonly next: number;
   /** Why it took no more, if so. */
   readonly pushes: string;
+  /** Whether, behind the pushes, each id that it has was read or told as damaged. */
+  readonly whole: boolean;
   /** Whether the sound queue went on. */
   readonly others: boolean;
 }
@@ -70,7 +72,17 @@ async function pushTo(queue: Queue, times: number): Promise<string> {
 }
 
 async function attempt(): Promise<Outcome> {
-  const none = { refused: '', wrong: 0, damaged: 0, read: 0, oldest: 0, next: 0, pushes: '', others: false };
+  const none = {
+    refused: '',
+    wrong: 0,
+    damaged: 0,
+    read: 0,
+    oldest: 0,
+    next: 0,
+    pushes: '',
+    whole: true,
+    others: false,
+  };
   await queues.rescan();
   let outcome: Outcome;
   try {
@@ -81,7 +93,8 @@ async function attempt(): Promise<Outcome> {
     queue.idAt(Date.now());
     const pushed = await pushTo(queue, pushes);
     const after = readAll(queue);
-    outcome = { ...none, ...before, wrong: before.wrong + after.wrong, oldest, next, pushes: pushed };
+    const whole = after.read + after.damaged === queue.next - queue.oldest && after.damaged <= before.damaged;
+    outcome = { ...none, ...before, wrong: before.wrong + after.wrong, oldest, next, pushes: pushed, whole };
   } catch (error) {
     outcome = { ...none, refused: codeOf(error) };
   }

@@ -45,6 +45,7 @@ class Judge {
     let at = 0;
     while (at < this.bytes.length) {
       const end = this.bytes.indexOf(HEAD_END, at);
+      if (end === -1) this.wrong.push(`half an answer: ${JSON.stringify(this.bytes.toString('latin1', at, at + 60))}`);
       const next = end === -1 ? undefined : this.#answer(at, end);
       if (next === undefined) break;
       at = next;

@@ -16,6 +16,8 @@ export const FUZZED = 'fuzzed';
 export interface Input {
   readonly kind: string;
   readonly pieces: readonly Buffer[];
+  /** Whether it is a whole request: then it must be answered. */
+  readonly isWhole: boolean;
 }
 
 const CASES: readonly Buffer[] = [...SMUGGLING, ...HOSTS, ...REQUESTS, ...BODIES, ...UPGRADES].map(({ bytes }) =>
@@ -234,14 +236,14 @@ function webSocket(random: Random): Buffer[] {
 
 /** An input of any kind. */
 export function inputOf(random: Random): Input {
-  const kinds: ReadonlyArray<readonly [share: number, kind: string, make: () => Buffer[]]> = [
-    [0.45, 'requests put together at random', () => [request(random)]],
-    [0.6, 'the same, mutated', () => [mutated(request(random), random)]],
-    [0.75, 'raw requests, mutated', () => [mutated(random.pick(CASES), random)]],
-    [0.8, 'any bytes', () => [noise(random, random.spread(1, 500))]],
-    [1, 'frames of WebSockets', () => webSocket(random)],
+  const kinds: ReadonlyArray<readonly [share: number, kind: string, isWhole: boolean, make: () => Buffer[]]> = [
+    [0.45, 'requests put together at random', true, () => [request(random)]],
+    [0.6, 'the same, mutated', false, () => [mutated(request(random), random)]],
+    [0.75, 'raw requests, mutated', false, () => [mutated(random.pick(CASES), random)]],
+    [0.8, 'any bytes', false, () => [noise(random, random.spread(1, 500))]],
+    [1, 'frames of WebSockets', true, () => webSocket(random)],
   ];
   const at = random.next() / 0x1_0000_0000;
-  const [, kind, make] = kinds.find(([share]) => at < share) as (typeof kinds)[number];
-  return { kind, pieces: make() };
+  const [, kind, isWhole, make] = kinds.find(([share]) => at < share) as (typeof kinds)[number];
+  return { kind, isWhole, pieces: make() };
 }
