@@ -218,10 +218,13 @@ function batchOfFrame(frame: Frame, position: Position): TailBatch | undefined {
       return messages.length === 0 ? undefined : position.batch({ messages });
     }
     case 'gap': {
-      const { from, to, count, reason } = frame;
-      if (to <= (position.next as number)) return undefined;
+      const { to, count, reason } = frame;
+      const next = position.next as number;
+      if (to <= next) return undefined;
+      // The part of it that was given by the connection before is not missed.
+      const from = Math.max(frame.from, next);
       position.next = to;
-      return position.batch({ gap: { from, to, count, reason } });
+      return position.batch({ gap: { from, to, count: count === null ? null : to - from, reason } });
     }
     case 'up-to-date':
       return position.batch({ upToDate: true });

@@ -9,7 +9,7 @@ import { diskFull, fromDisk, isNoSpace, writeZeros } from './disk.js';
 import type { Environment } from './environment.js';
 import type { FilePlace } from './file-place.js';
 import { isOutOfHandles, outOfHandles } from './handles.js';
-import { PAGE_BYTES, pagesOf } from './room.js';
+import { commitPages, PAGE_BYTES, pagesOf } from './room.js';
 
 const MIB = 1024 * 1024;
 /** Pages kept free beyond what a commit needs, and the share of it, since free pages can be scattered. */
@@ -29,6 +29,8 @@ export class Allocation {
   /** At least the last page ever written: grows by what commits may have written until it is measured again. */
   #lastPage: number;
   #usedPages: number;
+  /** Of these, the ones that are not for messages. */
+  #otherPages: number;
   /** At least the pages that each of the last commits gave back, the newest last. */
   readonly #freed: number[] = [0, 0];
   /** How many commits the slowest reader of the file lies behind. */
@@ -41,9 +43,10 @@ export class Allocation {
     this.#environment = environment;
     this.#limitPages = Math.floor(limit / PAGE_BYTES);
     this.#bytes = statSync(place.path).size;
-    const { lastPage, usedPages } = environment.measure();
+    const { lastPage, usedPages, blockPages } = environment.measure();
     this.#lastPage = lastPage;
     this.#usedPages = usedPages;
+    this.#otherPages = usedPages - blockPages;
   }
 
   /** Size of the file in bytes. */
@@ -61,6 +64,12 @@ export class Allocation {
   /** Whether a reader of the file saw an old snapshot when the room was last found to be short. */
   get isHeld(): boolean {
     return this.#lag > 0;
+  }
+
+  /** The most pages that one commit can ever write, with nothing kept beside it. */
+  get most(): number {
+    const free = this.#limitPages - this.#otherPages - SETTLING_COMMITS * commitPages([]) - SPARE_PAGES;
+    return Math.floor((free * SPARE_SHARE) / (SPARE_SHARE + 1));
   }
 
   /** How many pages are missing for a commit that may write `pages`; 0 when there is room. */
@@ -128,9 +137,10 @@ export class Allocation {
 
   /** @returns the newest snapshot */
   #measure(): number {
-    const { lastPage, newest, usedPages } = this.#environment.measure();
+    const { lastPage, newest, usedPages, blockPages } = this.#environment.measure();
     this.#lastPage = lastPage;
     this.#usedPages = usedPages;
+    this.#otherPages = usedPages - blockPages;
     return newest;
   }
 }

@@ -154,8 +154,11 @@ export class Environment {
     return (this.#tables[table].getStats() as { entryCount: number }).entryCount;
   }
 
-  /** The last page ever written, the newest snapshot and how many pages it uses. Not while a commit is under way. */
-  measure(): { lastPage: number; newest: number; usedPages: number } {
+  /**
+   * The last page ever written, the newest snapshot, how many pages it uses, and how many of them are for blocks. Not while a commit
+   * is under way.
+   */
+  measure(): { lastPage: number; newest: number; usedPages: number; blockPages: number } {
     interface Tree {
       treeBranchPageCount: number;
       treeLeafPageCount: number;
@@ -169,9 +172,11 @@ export class Environment {
       lastTxnId: number;
     };
     const META_PAGES = 2;
+    const tablePages = (table: Table): number => pages(this.#tables[table].getStats() as unknown as Tree);
     let usedPages = META_PAGES + pages(root.root) + pages(root.free);
-    for (const table of TABLES) usedPages += pages(this.#tables[table].getStats() as unknown as Tree);
-    return { lastPage: root.lastPageNumber, newest: root.lastTxnId, usedPages };
+    for (const table of TABLES) usedPages += tablePages(table);
+    const blockPages = tablePages('blocks');
+    return { lastPage: root.lastPageNumber, newest: root.lastTxnId, usedPages, blockPages };
   }
 
   /**

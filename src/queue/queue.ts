@@ -55,6 +55,13 @@ interface Waiter {
 
 type Write = (group: Group) => unknown;
 
+/** How often a group is halved at the most: each half that does not fit costs a try to get room from the disk. */
+const MOST_SPLITS = 32;
+
+/** Whether a commit failed only because there is no room for all that it would have written. */
+const isForRoom = (error: unknown): boolean =>
+  isRoteraError(error, 'disk_full') || isRoteraError(error, 'push_too_large');
+
 const NO_WEIGHT: Weight = { messages: 0, bytes: 0 };
 
 /** An open queue. */
@@ -242,7 +249,31 @@ export class Queue {
     });
   }
 
-  async #commit(writes: readonly Write[]): Promise<unknown[]> {
+  /**
+   * Commits a group. One for which there is no room is committed in halves, which refuses only what does not fit: nothing of it was
+   * written. @returns for each write its result or why it was refused alone @throws what failed all
+   */
+  async #commit(writes: readonly Write[], splits = { left: MOST_SPLITS }): Promise<unknown[]> {
+    try {
+      return await this.#commitGroup(writes);
+    } catch (error) {
+      if (!isForRoom(error) || writes.length === 1 || splits.left === 0) throw error;
+      splits.left--;
+    }
+    const half = Math.ceil(writes.length / 2);
+    const results: unknown[] = [];
+    for (const part of [writes.slice(0, half), writes.slice(half)]) {
+      try {
+        results.push(...(await this.#commit(part, splits)));
+      } catch (error) {
+        if (!isRoteraError(error)) throw error;
+        results.push(...part.map(() => error));
+      }
+    }
+    return results;
+  }
+
+  async #commitGroup(writes: readonly Write[]): Promise<unknown[]> {
     const now = this.#options.now();
     const group = new Group(this.#file, now);
     const results = writes.map((write) => {

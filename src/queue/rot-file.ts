@@ -39,7 +39,7 @@ import { foldedBytes, foldInto, type Layout, layOut } from './layout.js';
 import type { Limits } from './limits.js';
 import { probe } from './probe.js';
 import { rotate } from './retention.js';
-import { commitPages } from './room.js';
+import { commitPages, PAGE_BYTES } from './room.js';
 import { StoredMessages } from './stored-messages.js';
 import { ValueHeaders } from './value-headers.js';
 
@@ -164,8 +164,9 @@ export class RotFile {
    * Makes a change durable as one transaction, and rotates out what the limits no longer allow. Memory changes only after the
    * flush. Resolves to how long the disk took, in ms. @param now ms since the epoch; a clock that stepped back repeats the
    * last time
-   * @throws `disk_full` when room cannot be had (only without `reserve`), `overloaded` when a reader of the file holds its
-   * free room or no file handle is left: nothing is stored, later commits may succeed. `queue_read_only`, `commit_timeout` when the write failed, and
+   * @throws `push_too_large` when the file could not hold it if it kept nothing else; `disk_full` when room cannot be had (only without
+   * `reserve`), `overloaded` when a reader of the file holds its free room or no file handle is left: nothing is stored, later
+   * commits may succeed. `queue_read_only`, `commit_timeout` when the write failed, and
    * `queue_not_found` when the file was removed or replaced: it takes no more
    */
   async commit(change: Change, now: number): Promise<number> {
@@ -174,6 +175,8 @@ export class RotFile {
     for (let step = 0; step < MOST_ROOM_STEPS; step++) {
       const plan = this.#plan(change, now);
       const missing = this.#allocation.shortfall(plan.pages);
+      // Asked before anything is rotated out for it.
+      if (plan.pages > this.#allocation.most) throw this.#tooLarge(plan);
       if (missing === 0) return diskMs + (await this.#apply(plan));
       if (this.#allocation.isHeld) await sleep((step + 1) * HELD_MS);
       else diskMs += await this.#makeRoom(missing);
@@ -182,6 +185,12 @@ export class RotFile {
       'overloaded',
       'The free room of the rot file is held by a program that reads it. Try again later.',
     );
+  }
+
+  #tooLarge({ pages }: Plan): RoteraError {
+    const [needs, has] = [pages * PAGE_BYTES, this.#allocation.most * PAGE_BYTES];
+    const text = `This takes up to ${needs} bytes of the rot file, with a header for each message; it has room for ${has}. Push fewer messages at once, or make the queue larger.`;
+    return new RoteraError('push_too_large', text, { maxBytes: this.limits.maxBytes });
   }
 
   /** Rotates out what has become too old. Does nothing when nothing has. Resolves and throws as {@link commit}. */

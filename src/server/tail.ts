@@ -4,7 +4,7 @@
  * Consumers always read from the queue; a commit only wakes them. So there is no hand-over from history to live, and a slow
  * consumer costs one piece of messages: the next is read when its socket has taken the last.
  */
-import { RoteraError } from '../errors.js';
+import { type ErrorCode, isRoteraError, RoteraError } from '../errors.js';
 import type { Queue } from '../queue/queue.js';
 import { type Gap, gapOf, type ReadResult } from '../queue/read.js';
 import { firstOf } from './signals.js';
@@ -98,9 +98,20 @@ function* giveGap(tail: OpenTail, gap: Gap): Generator<TailEvent> {
   tail.gaveGap(gap);
 }
 
-/** Adds a gap, which the consumer is being told, to what its cursor has missed. */
+/** Codes of a queue or a disk that takes no writes for a while, or for ever. */
+const TAKES_NO_WRITES: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['queue_read_only', 'disk_full']);
+
+/**
+ * Adds a gap, which the consumer is being told, to what its cursor has missed. A queue that takes no writes is still read: then the
+ * gap is counted when it is told again.
+ */
 export async function countMissed(queue: Queue, cursor: string | undefined, { from, to }: Gap): Promise<void> {
-  if (cursor !== undefined) await queue.moveCursor({ kind: 'miss', name: cursor, from, to });
+  if (cursor === undefined) return;
+  try {
+    await queue.moveCursor({ kind: 'miss', name: cursor, from, to });
+  } catch (error) {
+    if (!(isRoteraError(error) && TAKES_NO_WRITES.has(error.code))) throw error;
+  }
 }
 
 /** What `gap=fail` answers. */

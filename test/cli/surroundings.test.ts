@@ -77,6 +77,37 @@ t.test('with no file handle left it goes on, and makes queues again when there a
   t.equal(await server.stop(), 0);
 });
 
+t.test('a push that finds no room takes no other writes with it, and ends no tail', linuxOnly, async (t) => {
+  const server = await serve(t, [], { cwd: t.testdir({ rots: {} }), maxFileKib: 8192 });
+  const client = connect({ url: server.url, retryMs: 0 });
+  await client.create('q', { maxBytes: 40_000_000, reserve: false });
+  const large = Buffer.alloc(1_000_000, 'x');
+  const codeOf = (write: Promise<unknown>): Promise<string> =>
+    write.then(
+      () => 'ok',
+      ({ code }) => code,
+    );
+  while ((await codeOf(client.push('q', large))) === 'ok');
+  await client.read('q', { cursor: 'c', limit: 1 });
+  let isOver = false;
+  const refused = [1, 2].map(async () => {
+    let times = 0;
+    for (; !isOver; times++) t.equal(await codeOf(client.push('q', large)), 'disk_full');
+    return times;
+  });
+  const taken: string[] = [];
+  for (let i = 0; i < 20; i++) {
+    taken.push(await codeOf(client.push('q', `small ${i}`)), await codeOf(client.ack('q', 'c', i % 5)));
+  }
+  for await (const { messages, ack } of client.tail('q', { cursor: 'd', from: 'oldest' })) {
+    ack();
+    if (messages.some(({ text }) => text === 'small 19')) break;
+  }
+  isOver = true;
+  t.strictSame(new Set(taken), new Set(['ok']));
+  for (const times of await Promise.all(refused)) t.ok(times > 5, `${times} times`);
+});
+
 /** Address space that a process takes; KiB. */
 const addressKib = (pid: number | undefined): number =>
   Number(/^VmSize:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);

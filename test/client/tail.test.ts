@@ -159,6 +159,27 @@ onBothPlatforms(
   },
 );
 
+onBothPlatforms(
+  t,
+  'what was given is not told as gone when its connection was lost before its ack',
+  async (t, connect) => {
+    const there = await Restartable.start(t, { directory: t.testdir() });
+    await there.server.client.create('q', { ...SMALL, maxMessages: 4 });
+    await there.server.client.push('q', ['0', '1', '2']);
+    const client = connect({ url: there.url, clock: new SwiftClock() });
+    const tail = client.tail('q', { cursor: 'c', from: 'oldest' });
+    await until(tail, ({ next }) => next === 3);
+    await there.stop();
+    await there.start();
+    await there.server.client.push('q', ['3', '4', '5', '6']);
+    await there.server.client.push('q', ['7', '8']);
+    const { gap } = await until(tail, ({ gap }) => gap !== null);
+    t.match(gap, { from: 3, to: 5, count: 2, reason: 'rotated' });
+    t.strictSame(await take(tail, 4), ['5', '6', '7', '8']);
+    await tail.return(undefined);
+  },
+);
+
 onBothPlatforms(t, 'acks survive a lost connection, and nothing is given twice', async (t, connect) => {
   const there = await Restartable.start(t, { directory: t.testdir() });
   await there.server.client.create('q', SMALL);

@@ -1,7 +1,7 @@
 import type { Test } from 'tap';
 import { isProblem } from '../support/server.js';
 import type { Start, Wire } from '../support/wire.js';
-import { Clock, dataOf, makeQueue, pushEach, pushNumbered, read, type Suite, stat } from './words.js';
+import { Clock, dataOf, makeQueue, pushEach, pushNumbered, read, refuse, type Suite, stat } from './words.js';
 
 type Cursor = { position: number; lag: number; missed: number; updatedAt: string };
 
@@ -103,6 +103,25 @@ export const cursors: Suite = (t, start) => {
     await pushNumbered(queue, 14, 15);
     isProblem(t, await read(wire, '?cursor=c&gap=fail'), 410, 'rotated', { from: 8, to: 11 });
     t.equal((await cursorOf(wire)).missed, 9, 'a refusal tells it, too');
+  });
+
+  t.test('a queue that takes no writes is read by a cursor that rotation has overtaken', async (t) => {
+    const wire = await start(t);
+    const queue = await makeQueue(wire, { maxMessages: 4 });
+    await pushNumbered(queue, 0, 2);
+    await read(wire, '?cursor=c');
+    await pushNumbered(queue, 2, 8);
+    const { moveCursor } = queue;
+    queue.moveCursor = refuse('queue_read_only', 'The disk broke.');
+    for (let i = 0; i < 2; i++) {
+      const answer = await read(wire, '?cursor=c');
+      t.match(answer.json, { gap: { from: 0, to: 4, count: 4 } });
+      t.strictSame(dataOf(answer), ['m4', 'm5', 'm6', 'm7']);
+    }
+    isProblem(t, await read(wire, '?cursor=c&ack=5'), 503, 'queue_read_only');
+    queue.moveCursor = moveCursor;
+    await read(wire, '?cursor=c');
+    t.match(await cursorOf(wire), { position: 0, missed: 4 }, 'counted once it can be');
   });
 
   t.test('of too many the one unused for a week gives way, else a new one is refused', (t) => tooMany(t, start));

@@ -1,10 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ErrorCode, RoteraError } from '../../src/errors.js';
 import { isProblem } from '../support/server.js';
-import { BATCH, makeQueue, NDJSON, push, read, recordsOf, type Suite } from './words.js';
-
-const refuse = (code: ErrorCode, text: string) => (): Promise<never> => Promise.reject(new RoteraError(code, text));
+import { BATCH, makeQueue, NDJSON, push, read, recordsOf, refuse, type Suite } from './words.js';
 
 export const pushes: Suite = (t, start) => {
   t.test('the answer says where the push stands, and so do the headers', async (t) => {

@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { batchOf } from '../../src/batch.js';
+import { type ErrorCode, RoteraError } from '../../src/errors.js';
 import type { Limits } from '../../src/queue/limits.js';
 import type { Queue } from '../../src/queue/queue.js';
 import { Queues } from '../../src/queue/queues.js';
@@ -78,3 +79,7 @@ export async function damagedDirectory(t: Test, texts: readonly string[], damage
   writeFileSync(path, file);
   return directory;
 }
+
+/** A write of a queue that fails, in place of its own. */
+export const refuse = (code: ErrorCode, text: string) => (): Promise<never> =>
+  Promise.reject(new RoteraError(code, text));

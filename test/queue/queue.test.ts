@@ -194,6 +194,33 @@ t.test('what does not fit is refused whole', async (t) => {
   t.match(queue.stat(), { next: 3, count: 3, bytes: 100 });
 });
 
+t.test('what the file could never hold is refused before anything is rotated out for it', async (t) => {
+  const queue = await makeQueue(t, { maxBytes: MIB, maxMessageBytes: 65_536 });
+  for (let i = 0; i < 10; i++) await pushTexts(queue, 'x'.repeat(10_000));
+  // Within both limits, but each has a header of four bytes.
+  const single = batchOf(Array.from({ length: 1_000_000 }, () => Buffer.from('1')));
+  await t.rejects(queue.push(single), { code: 'push_too_large', message: /Push fewer messages at once/ });
+  await t.rejects(queue.push(batchOf(Array.from({ length: 1_000_000 }, () => Buffer.alloc(0)))), {
+    code: 'push_too_large',
+  });
+  t.match(queue.stat(), { oldest: 0, next: 10, count: 10, rotated: { messages: 0 } });
+  await queue.push(batchOf(Array.from({ length: 100_000 }, () => Buffer.from('1'))));
+  t.match(queue.stat(), { next: 100_010, rotated: { byRoom: 0 } });
+});
+
+t.test('a group that is too large for the file is committed in parts', async (t) => {
+  const queue = await makeQueue(t, { maxBytes: 65_536, maxMessageBytes: 1024 });
+  const pushes = Array.from({ length: 6000 }, (_, i) =>
+    queue.push(batchOf([Buffer.from('hello')]), { producer: { id: `${'device'.repeat(6)}-${i}`, epoch: 0, seq: 0 } }),
+  );
+  const pushed = await Promise.all(pushes);
+  t.strictSame(
+    pushed.map(({ first }) => first),
+    pushed.map((_, i) => i),
+  );
+  t.match(queue.stat(), { oldest: 0, next: 6000, rotated: { messages: 0 } });
+});
+
 t.test('the reserved room is really allocated, and never outgrown', async (t) => {
   const directory = t.testdir();
   const queues = await openQueues(t, directory);
