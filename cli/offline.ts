@@ -9,7 +9,7 @@ import { newBlockCache } from '../src/queue/block-store.js';
 import { resolveFrom } from '../src/queue/position.js';
 import { Queue } from '../src/queue/queue.js';
 import { queueName } from '../src/queue/queue-name.js';
-import type { ReadResult } from '../src/queue/read.js';
+import { joinedRead, type ReadResult } from '../src/queue/read.js';
 import { RotFile } from '../src/queue/rot-file.js';
 import type { QueueStat } from './stat-view.js';
 
@@ -60,7 +60,10 @@ export function offlineRead(
   queue: Queue,
   options: { from: string | number; to?: number; limit: number; maxBytes: number },
 ): ReadResult {
-  return queue.read({ ...options, from: resolveFrom(parseFrom(String(options.from)), queue, Date.now()) });
+  const from = resolveFrom(parseFrom(String(options.from)), queue, Date.now());
+  let result = queue.read({ ...options, from });
+  while (result.isCut) result = joinedRead(result, queue.read({ ...options, from: result.next }));
+  return result;
 }
 
 /** The rot files of a directory, by name. @throws `directory_unusable` */

@@ -44,12 +44,15 @@ export interface ReadResult {
   /** Ids between the one asked for and `first` that are no more. */
   readonly gap: Gap | null;
   readonly count: number;
+  /** Whether nothing but damage was found, and more may lie behind it. */
+  readonly isCut: boolean;
   /** Views into blocks: never changed, kept as long as they are held. */
   readonly slices: readonly Slice[];
 }
 
 /**
- * Durable messages from an id on. An answer has at most one gap, at its start: it ends before a damaged block.
+ * Durable messages from an id on. An answer has at most one gap, at its start: it ends before a damaged block, or behind many of them:
+ * then it is `isCut`.
  * @throws `beyond_end` when `from` lies beyond `next`; `bad_parameter` when it lies beyond `to`
  */
 export function readMessages(
@@ -77,14 +80,19 @@ export function readMessages(
     upToDate,
     gap,
     count: run.next - run.first,
+    isCut: run.isCut,
     slices: run.slices,
   };
 }
+
+/** Damaged blocks that one read passes at the most: each is read and verified, on the thread that serves everybody. */
+const MOST_DAMAGED = 32;
 
 interface Run {
   readonly first: number;
   readonly next: number;
   readonly damaged: boolean;
+  readonly isCut: boolean;
   readonly slices: readonly Slice[];
 }
 
@@ -93,16 +101,17 @@ function collect(file: RotFile, start: number, end: number, limit: number, maxBy
   let first = start;
   let id = start;
   let bytes = 0;
-  let damaged = false;
+  let damaged = 0;
   while (id < end && id - first < limit && (id === first || bytes < maxBytes)) {
     const slice = file.messages.block(id)?.slice(id, Math.min(limit - (id - first), end - id), maxBytes - bytes);
     if (slice === undefined) {
       if (id > first) break;
       // Damaged, unless a server that this file is read beside has rotated it out.
       const oldest = durableOldest(file);
-      if (id >= oldest) damaged = true;
+      if (id >= oldest) damaged++;
       id = Math.min(id < oldest ? oldest : file.messages.nextBlock(id), end);
       first = id;
+      if (damaged === MOST_DAMAGED) return { first, next: id, damaged: true, isCut: id < end, slices };
       continue;
     }
     const size = slice.records.length - slice.count * RECORD_HEADER_BYTES;
@@ -111,8 +120,18 @@ function collect(file: RotFile, start: number, end: number, limit: number, maxBy
     id += slice.count;
     bytes += size;
   }
-  return { first, next: id, damaged, slices };
+  return { first, next: id, damaged: damaged > 0, isCut: false, slices };
 }
 
 /** The oldest id on disk, which another process may have moved on. */
 const durableOldest = ({ environment }: RotFile): number => readMeta<FileState>(environment, STATE_KEY).oldest;
+
+/** One gap for two of which the second begins where the first ends. */
+const joined = (first: Gap | null, second: Gap | null): Gap | null =>
+  first === null || second === null ? (first ?? second) : gapOf(first.from, second.to, second.reason);
+
+/** What a read and the one behind it found together, where the first found no message. */
+export const joinedRead = (first: ReadResult, second: ReadResult): ReadResult => ({
+  ...second,
+  gap: joined(first.gap, second.gap),
+});

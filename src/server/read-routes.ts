@@ -1,6 +1,7 @@
 /**
  * Read: `GET /queues/{queue}/messages`, and one message: `GET /queues/{queue}/messages/{id}`.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { RECORD_HEADER_BYTES, skipRecords } from '../batch.js';
 import { RoteraError } from '../errors.js';
@@ -17,7 +18,7 @@ import {
 import { type Checked, checkParameters, integer } from '../protocol/parameters.js';
 import { resolveFrom } from '../queue/position.js';
 import type { Queue } from '../queue/queue.js';
-import { type Gap, gapOf, type ReadOptions, type ReadResult } from '../queue/read.js';
+import { gapOf, joinedRead, type ReadOptions, type ReadResult } from '../queue/read.js';
 import { checkBegun, checkEpoch, namesTag, needsCursor, negotiate, openCursor, setQueueHeaders } from './answers.js';
 import type { Context, QueueRoute } from './context.js';
 import { goneSignal } from './gone.js';
@@ -41,19 +42,24 @@ async function readOrWait(
   { wait = 0, gap }: ReadParameters,
   ends: () => readonly AbortSignal[],
 ): Promise<ReadResult> {
-  const result = queue.read(options);
+  const result = await readThrough(queue, options);
   const refused = gap === 'fail' && result.gap !== null;
   if (result.count > 0 || wait === 0 || result.next === options.to || refused) return result;
   const { signal, done } = firstOf(ends(), wait * 1000);
   await queue.waitFor(result.next, signal);
   done();
-  const later = queue.read({ ...options, from: result.next });
-  return { ...later, gap: joined(result.gap, later.gap) };
+  return joinedRead(result, await readThrough(queue, { ...options, from: result.next }));
 }
 
-/** One gap for two of which the second begins where the first ends. */
-const joined = (first: Gap | null, second: Gap | null): Gap | null =>
-  first === null || second === null ? (first ?? second) : gapOf(first.from, second.to, second.reason);
+/** Reads; where there is nothing but damage, the others have their turns before more of it is looked at. */
+async function readThrough(queue: Queue, options: ReadOptions): Promise<ReadResult> {
+  let result = queue.read(options);
+  while (result.isCut) {
+    await nextTurn();
+    result = joinedRead(result, queue.read({ ...options, from: result.next }));
+  }
+  return result;
+}
 
 /** Where to read from: the cursor's position after the ack, if there is a cursor. */
 async function startOf(queue: Queue, parameters: ReadParameters, { now, windows }: Context): Promise<number> {

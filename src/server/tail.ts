@@ -4,6 +4,7 @@
  * Consumers always read from the queue; a commit only wakes them. So there is no hand-over from history to live, and a slow
  * consumer costs one piece of messages: the next is read when its socket has taken the last.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type ErrorCode, isRoteraError, RoteraError } from '../errors.js';
 import type { Queue } from '../queue/queue.js';
 import { type Gap, gapOf, type ReadResult } from '../queue/read.js';
@@ -67,6 +68,8 @@ export async function* follow(plan: TailPlan, signal: AbortSignal): AsyncGenerat
       yield { type: 'messages', result };
       tail.gave(result);
     }
+    // Nothing but damage so far: the others have their turn before more of it is looked at.
+    if (result.isCut) await nextTurn();
     if (place < queue.next) continue;
     if (told !== place) yield { type: 'up-to-date', next: place };
     told = place;

@@ -141,6 +141,24 @@ export const reads: Suite = (t, start) => {
     t.equal((await wire.send({ path: '/queues/q/messages/2' })).status, 200);
   });
 
+  t.test('much damage is one gap, whoever asks', async (t) => {
+    const texts = Array.from({ length: 80 }, (_, i) => `${i} `.repeat(20_000).slice(0, 40_000));
+    const damaged = Array.from({ length: 70 }, (_, i) => 5 + i);
+    const wire = await start(t, { directory: await damagedDirectory(t, texts, ...damaged) });
+    const gap = { from: 5, to: 75, count: 70, reason: 'damaged' };
+    t.match((await read(wire, '?from=5')).json, { first: 75, next: 80, upToDate: true, gap });
+    t.match((await read(wire, '?from=5&wait=1&limit=1')).json, { first: 75, next: 76, gap });
+    t.match((await read(wire, '?from=5&to=60')).json, { first: 60, next: 60, gap: { ...gap, to: 60, count: 55 } });
+    t.match((await read(wire, '?cursor=c&from=5&limit=1')).json, { first: 75, gap });
+    const tail = await wire.open('/queues/q/tail?from=5');
+    const gaps: Array<{ from: number; to: number }> = [];
+    for (let said = await tail.json(); said['type'] !== 'messages'; said = await tail.json())
+      if (said['type'] === 'gap') gaps.push(said as unknown as { from: number; to: number });
+    t.equal(gaps[0]?.from, 5);
+    t.equal(gaps.at(-1)?.to, 75);
+    t.ok(gaps.length > 1 && gaps.every(({ from }, i) => i === 0 || from === gaps[i - 1]?.to), 'piece by piece');
+  });
+
   t.test('epoch refuses another life of the queue', async (t) => {
     const wire = await start(t);
     const { epoch } = await makeQueue(wire);

@@ -9,7 +9,7 @@ import { type ErrorCode, RoteraError } from '../../src/errors.js';
 import type { Limits } from '../../src/queue/limits.js';
 import type { Queue } from '../../src/queue/queue.js';
 import { Queues } from '../../src/queue/queues.js';
-import { SMALL } from '../support/queues.js';
+import { MIB, SMALL } from '../support/queues.js';
 import type { Response } from '../support/server.js';
 import type { Start, Wire } from '../support/wire.js';
 
@@ -66,16 +66,18 @@ export class Clock {
 }
 
 /** A directory with a queue `q` of these messages, of which one has a flipped bit on the disk. */
-export async function damagedDirectory(t: Test, texts: readonly string[], damaged: number): Promise<string> {
+export async function damagedDirectory(t: Test, texts: readonly string[], ...damaged: number[]): Promise<string> {
   const directory = t.testdir();
   const queues = await Queues.open(directory, { now: Date.now });
-  const { queue } = await queues.create('q', SMALL);
+  const { queue } = await queues.create('q', { ...SMALL, maxBytes: 4 * MIB });
   await pushEach(queue, ...texts);
   await queues.close();
   const path = join(directory, 'q.rot');
   const file = readFileSync(path);
-  const at = file.indexOf(texts[damaged]!.slice(0, 1000)) + 500;
-  file[at] = file[at]! ^ 1;
+  for (const one of damaged) {
+    const at = file.indexOf(texts[one]!.slice(0, 1000)) + 500;
+    file[at] = file[at]! ^ 1;
+  }
   writeFileSync(path, file);
   return directory;
 }
