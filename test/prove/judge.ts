@@ -31,7 +31,12 @@ export interface Found {
   readonly oldest: number;
   readonly next: number;
   readonly bytes: number;
-  readonly limits: { readonly maxMessages: number; readonly maxBytes: number; readonly maxMessageBytes: number };
+  readonly limits: {
+    readonly maxMessages: number;
+    readonly maxBytes: number;
+    readonly maxMessageBytes: number;
+    readonly maxAgeSeconds: number | null;
+  };
   /** Messages rotated out since create; those for want of room are in it, and apart. */
   readonly rotated: Rotated & { readonly messages: number };
   readonly runs: readonly Run[];
@@ -83,13 +88,17 @@ function* missing(acks: Iterable<Ack>, runs: readonly Run[], oldest: number): Ge
 }
 
 function* wrongLimits({ oldest, next, bytes, limits, rotated }: Found): Generator<string> {
-  const { maxMessages, maxBytes, maxMessageBytes } = limits;
+  const { maxMessages, maxBytes, maxMessageBytes, maxAgeSeconds } = limits;
   const block = Math.max(Math.min(BLOCK_BYTES, maxBytes / 64), maxMessageBytes);
   if (next - oldest > maxMessages) yield `${next - oldest} messages are kept, of at most ${maxMessages}`;
   if (bytes > maxBytes) yield `${bytes} bytes are kept, of at most ${maxBytes}`;
   if (rotated.messages !== oldest)
     yield `${rotated.messages} messages are counted as rotated, the oldest id is ${oldest}`;
-  if (oldest > 0 && rotated.byRoom + rotated.byAge === 0 && next - oldest < maxMessages && bytes < maxBytes - block) {
+  // Small files have room for all that their limits keep: were it allowed, losing everything could be booked as that.
+  if (rotated.byRoom > 0) yield `${rotated.byRoom} messages were rotated for want of room, which there was`;
+  if (rotated.byAge > 0 && maxAgeSeconds === null)
+    yield `${rotated.byAge} messages were rotated by an age that is not limited`;
+  if (oldest > 0 && rotated.byAge === 0 && next - oldest < maxMessages && bytes < maxBytes - block) {
     yield `rotation took too much: ${next - oldest} messages of ${bytes} bytes are left`;
   }
 }

@@ -71,7 +71,7 @@ function look(queue: Queue, from: number) {
 }
 
 async function examine(queue: Queue, life: number): Promise<Found> {
-  const { oldest, next, bytes, rotated, maxMessages, maxBytes, maxMessageBytes } = queue.stat();
+  const { oldest, next, bytes, rotated, maxMessages, maxBytes, maxMessageBytes, maxAgeSeconds } = queue.stat();
   const found = look(queue, oldest);
   const acks: Ack[] = [];
   let sequence = 0;
@@ -88,7 +88,7 @@ async function examine(queue: Queue, life: number): Promise<Found> {
     acks.push({ queue: queue.name, life, writer: 0, sequence, count: of, first });
     sequence += of;
   }
-  const limits = { maxMessages, maxBytes, maxMessageBytes };
+  const limits = { maxMessages, maxBytes, maxMessageBytes, maxAgeSeconds };
   const later = look(queue, next);
   return {
     queue: queue.name,
