@@ -31,11 +31,15 @@ function tamper(found: Found): Record<string, Found> {
     id += run.count;
     return { ...run, first: id - run.count };
   });
+  const { messages, byRoom } = found.rotated;
+  const kept = found.next - found.oldest;
+  const emptied = { ...found.rotated, messages: messages + kept, byRoom: byRoom + kept };
   return {
     lost: { ...found, runs: [first, ...runs], next: last.first },
     doubled: { ...found, runs: [...found.runs, { ...last, first: found.next }], next: found.next + last.count },
     reordered: { ...found, runs: swapped },
     altered: { ...found, altered: [found.oldest] },
+    'lost, booked as want of room': { ...found, runs: [], oldest: found.next, bytes: 0, rotated: emptied },
   };
 }
 

@@ -110,7 +110,7 @@ type Renaming = (names: Names) => void;
 
 /** The files of one directory and their names. */
 export class Disk {
-  /** Files by inode: a number that is used again once its file has no name. */
+  /** Files by inode. One without a name may still be written to, and may come back with its name; then its number is used again. */
   readonly #files = new Map<number, File>();
   readonly #names: Names = new Map();
   #renamings: Renaming[] = [];
@@ -125,7 +125,8 @@ export class Disk {
     else if (type === 'F') this.#syncs.set(thread, this.#syncOf(this.#file(inode)));
     else if (type === 'D') this.#syncs.set(thread, this.#syncOfNames());
     else if (type === 'f' || type === 'd') this.#syncs.get(thread)?.();
-    else if (type === 'L' || type === 'C') this.#link(name, this.#file(inode), event.data.toString());
+    else if (type === 'L') this.#link(name, this.#file(inode), event.data.toString());
+    else if (type === 'C') this.#link(name, this.#newFile(inode), '');
     else if (type === 'U') this.#unlink(name);
     else if (type === 'T') throw new Error(`${name} was truncated: the model of the disk knows no truncation.`);
   }
@@ -155,10 +156,14 @@ export class Disk {
     return new Map([...names].map(([name, file]) => [name, file.image(cut, random)]));
   }
 
-  #file(inode: number): File {
-    const file = this.#files.get(inode) ?? new File();
+  #newFile(inode: number): File {
+    const file = new File();
     this.#files.set(inode, file);
     return file;
+  }
+
+  #file(inode: number): File {
+    return this.#files.get(inode) ?? this.#newFile(inode);
   }
 
   #written({ inode, offset, thread }: Event): void {
@@ -198,7 +203,5 @@ export class Disk {
 
   #unlink(name: string): void {
     this.#renamings.push((names) => void names.delete(name));
-    const named = new Set(this.#visible().values());
-    for (const [inode, file] of this.#files) if (!named.has(file)) this.#files.delete(inode);
   }
 }

@@ -23,6 +23,8 @@ export interface ExamineOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly imports?: readonly string[];
   readonly under?: readonly string[];
+  /** Told what was found in each. */
+  readonly hear?: (examined: Examined, candidate: Candidate) => void;
 }
 
 /** Longest that opening, reading and pushing to the queues of one directory may take; ms. */
@@ -52,17 +54,23 @@ export async function examineAll(candidates: readonly Candidate[], options: Exam
 
 /** Examines directories until one ends the process. @returns what is wrong with each that was examined, at least one */
 async function examineSome(candidates: readonly Candidate[], options: ExamineOptions): Promise<string[][]> {
-  const { queues = [], life, keep: _, ...how } = options;
-  const job: Examination = { directories: candidates.map(({ directory }) => directory), queues, life };
+  const { queues = [], life, keep: _, hear, ...how } = options;
+  // Too long for the words of a command.
+  const claims = `${candidates[0]?.directory}.claims`;
+  writeFileSync(claims, JSON.stringify(candidates.map(({ ledger }) => ledger.claims)));
+  const job: Examination = { directories: candidates.map(({ directory }) => directory), queues, life, claims };
   const wrong: string[][] = [];
   const ended = await run('examiner', job, {
     ...how,
     deadlineMs: DEADLINE_MS + candidates.length * 1000,
     hear: (said) => {
       if ((said as { is: string }).is !== 'examined') return;
-      wrong.push((candidates[wrong.length] as Candidate).ledger.judge(said as Examined));
+      const candidate = candidates[wrong.length] as Candidate;
+      hear?.(said as Examined, candidate);
+      wrong.push(candidate.ledger.judge(said as Examined));
     },
   });
+  rmSync(claims);
   const complaint = complaintAbout(ended);
   if (wrong.length < candidates.length) wrong.push([`opening it: ${complaint ?? 'the process stopped early'}`]);
   else if (complaint !== undefined) wrong.at(-1)?.push(`closing it: ${complaint}`);

@@ -30,6 +30,10 @@ export interface Plan {
   readonly creates: number;
   /** Queues made, removed while they are pushed to, and made again under the same name, in each session. */
   readonly deletes?: number;
+  /** Consumers of each queue, each with a cursor that it moves while others push. */
+  readonly consumers?: number;
+  /** Whether writers push as named producers. */
+  readonly named?: boolean;
   /** Whether its clock goes seconds ahead with each look at it, and is ahead of every earlier life's. */
   readonly hurries?: boolean;
   /** Whether the last session ends with a SIGKILL of itself, with pushes under way, instead of a close. */
@@ -40,11 +44,32 @@ export interface Plan {
   readonly acknowledgesEarly: boolean;
 }
 
+/** A push of a named producer, which is the writer. */
+export interface Claim {
+  readonly queue: string;
+  readonly life: number;
+  readonly writer: number;
+  /** Which of its pushes this is, from 0 on. */
+  readonly seq: number;
+  /** Messages that it pushed before, and those of this push. */
+  readonly sequence: number;
+  readonly count: number;
+}
+
+/** Under which id the writer pushes. */
+export const producerOf = ({ life, writer }: { readonly life: number; readonly writer: number }): string =>
+  `${life}/${writer}`;
+
 /** What a pusher says. */
 export type Said =
   | { readonly is: 'opening' | 'opened' | 'closing' | 'closed' | 'unreadable' }
   | { readonly is: 'creating' | 'deleting' | 'deleted'; readonly queue: string }
-  | { readonly is: 'created'; readonly queue: string; readonly ms: number }
+  | { readonly is: 'created'; readonly queue: string; readonly createdAt: number; readonly ms: number }
+  /** `copy` is made of `queue`, in the same directory. */
+  | { readonly is: 'copying' | 'copied'; readonly queue: string; readonly copy: string }
+  /** A cursor is to be moved to a position; it stands there. */
+  | { readonly is: 'moving' | 'moved'; readonly queue: string; readonly cursor: string; readonly position: number }
+  | ({ readonly is: 'pushing' } & Claim)
   | {
       readonly is: 'pushed';
       readonly life: number;
@@ -53,6 +78,8 @@ export type Said =
       readonly sequence: number;
       readonly count: number;
       readonly first: number;
+      /** Of a named producer only: which of its pushes this is. */
+      readonly seq?: number;
       readonly ms: number;
     }
   | { readonly is: 'failed'; readonly code: string }

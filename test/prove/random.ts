@@ -39,6 +39,14 @@ export class Random {
     return choices[this.below(choices.length)] as T;
   }
 
+  /** So many of several, or all of them; each once, in their order. */
+  some<T>(choices: readonly T[], count: number): T[] {
+    const left = [...choices.keys()];
+    const taken = new Set<number>();
+    while (taken.size < count && left.length > 0) taken.add(left.splice(this.below(left.length), 1)[0] as number);
+    return choices.filter((_, i) => taken.has(i));
+  }
+
   /** A stream of its own, that depends on the seed and `label` only. */
   fork(label: number): Random {
     return new Random(new Random(this.seed ^ Math.imul(label + 1, 0x85eb_ca6b)).next());

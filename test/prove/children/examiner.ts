@@ -2,15 +2,18 @@
  * Checks directories of queues one after the other, opens them, reads all that they hold, pushes some more and reads that,
  * checks them again, and says what it found.
  */
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Batch, batchOf, messagesOf } from '../../../src/batch.js';
+import { isRoteraError } from '../../../src/errors.js';
 import { checkRotFile } from '../../../src/queue/check.js';
 import type { Queue } from '../../../src/queue/queue.js';
 import { queueName } from '../../../src/queue/queue-name.js';
 import { Queues } from '../../../src/queue/queues.js';
+import type { Repeated } from '../claims.js';
 import type { Ack, Found, Run } from '../judge.js';
-import { labelOf, messageOf } from '../messages.js';
+import { labelOf, messageOf, SHORTEST } from '../messages.js';
+import { type Claim, producerOf } from '../plan.js';
 import { job, say } from './say.js';
 
 /** Work for the examiner. */
@@ -18,6 +21,8 @@ export interface Examination {
   readonly directories: readonly string[];
   /** Queues made when they are not there, so that each directory shows that pushing works. */
   readonly queues: readonly string[];
+  /** A file with the pushes of named producers to repeat, as JSON: for each directory an array of {@link Claim}. */
+  readonly claims?: string;
   /** The life that its own pushes name. */
   readonly life: number;
 }
@@ -70,10 +75,33 @@ function look(queue: Queue, from: number) {
   return { runs, altered, gaps };
 }
 
-async function examine(queue: Queue, life: number): Promise<Found> {
-  const { oldest, next, bytes, rotated, maxMessages, maxBytes, maxMessageBytes } = queue.stat();
+/** Pushes once more what a named producer pushed; of other lengths, since those do not count. */
+async function repeat(queue: Queue, claim: Claim): Promise<Repeated> {
+  const { life, writer, sequence, count: of } = claim;
+  const labels = Array.from({ length: of }, (_, index) => ({ life, writer, sequence: sequence + index, index, of }));
+  const batch = batchOf(labels.map((label) => messageOf(label, SHORTEST)));
+  try {
+    const producer = { id: producerOf(claim), epoch: 0, seq: claim.seq };
+    const { duplicate, first } = await queue.push(batch, { producer });
+    return { claim, duplicate, first };
+  } catch (error) {
+    if (!isRoteraError(error)) throw error;
+    return { claim, refused: error.code };
+  }
+}
+
+async function examine(queue: Queue, life: number, claims: readonly Claim[]): Promise<Found> {
+  const { oldest, next, bytes, rotated, maxMessages, maxBytes, maxMessageBytes, maxAgeSeconds, createdAt } =
+    queue.stat();
   const found = look(queue, oldest);
+  const cursors = Object.fromEntries(Object.entries(queue.cursors(false)).map(([name, one]) => [name, one.position]));
   const acks: Ack[] = [];
+  const repeated: Repeated[] = [];
+  for (const claim of claims) {
+    const answer = await repeat(queue, claim);
+    repeated.push(answer);
+    if (answer.duplicate === false) acks.push({ ...claim, first: answer.first ?? 0 });
+  }
   let sequence = 0;
   for (const lengths of LATER) {
     const fitting = lengths.filter((length) => length <= maxMessageBytes);
@@ -88,10 +116,13 @@ async function examine(queue: Queue, life: number): Promise<Found> {
     acks.push({ queue: queue.name, life, writer: 0, sequence, count: of, first });
     sequence += of;
   }
-  const limits = { maxMessages, maxBytes, maxMessageBytes };
+  const limits = { maxMessages, maxBytes, maxMessageBytes, maxAgeSeconds };
   const later = look(queue, next);
   return {
     queue: queue.name,
+    createdAt,
+    cursors,
+    repeated,
     oldest,
     next,
     bytes,
@@ -104,8 +135,9 @@ async function examine(queue: Queue, life: number): Promise<Found> {
   };
 }
 
-const { directories, queues: wanted, life } = job<Examination>();
-for (const directory of directories) {
+const { directories, queues: wanted, life, claims: file } = job<Examination>();
+const claims = file === undefined ? [] : (JSON.parse(readFileSync(file, 'utf8')) as Claim[][]);
+for (const [i, directory] of directories.entries()) {
   const problems = await checkAll(directory);
   const queues = await Queues.open(directory, { now: Date.now });
   const unreadable = queues.unreadable.map(({ queue, reason }) => `${queue}: ${reason.code}: ${reason.message}`);
@@ -113,7 +145,10 @@ for (const directory of directories) {
   const known = new Set([...names, ...queues.unreadable.map(({ queue }) => queue)]);
   for (const name of wanted) if (!known.has(name)) await queues.create(name, { reserve: false });
   const found: Found[] = [];
-  for (const queue of queues.all) found.push(await examine(queue, life));
+  for (const queue of queues.all) {
+    const its = (claims[i] ?? []).filter((claim) => claim.queue === queue.name);
+    found.push(await examine(queue, life, its));
+  }
   await queues.close();
   problems.push(...(await checkAll(directory)));
   say({ is: 'examined', directory, names, unreadable, found, problems });

@@ -10,8 +10,9 @@ import type { Queue } from '../../../src/queue/queue.js';
 import { ROT_SUFFIX } from '../../../src/queue/queue-name.js';
 import { Queues } from '../../../src/queue/queues.js';
 import { messageOf, SHORTEST } from '../messages.js';
-import type { Plan } from '../plan.js';
+import { type Claim, type Plan, producerOf } from '../plan.js';
 import { Random } from '../random.js';
+import { consume } from './consume.js';
 import { job, say } from './say.js';
 
 /** Most payload bytes of one push. */
@@ -51,7 +52,9 @@ const codeOf = (error: unknown): string =>
 
 class Writer {
   readonly #random: Random;
+  /** Messages and pushes so far, by queue. */
   readonly #sequences = new Map<string, number>();
+  readonly #seqs = new Map<string, number>();
   #number = ++writers;
   #refusals = 0;
 
@@ -75,11 +78,16 @@ class Writer {
     const sequence = this.#sequences.get(queue.name) ?? 0;
     const messages = this.#messages(sequence);
     this.#sequences.set(queue.name, sequence + messages.length);
-    const pushed = { is: 'pushed', life: plan.life, writer, queue: queue.name, sequence, count: messages.length };
+    const label = { life: plan.life, writer, queue: queue.name, sequence, count: messages.length };
+    const claim = plan.named === true ? this.#claim(label) : undefined;
+    const pushed = { is: 'pushed', ...label, ...(claim && { seq: claim.seq }) };
+    if (claim !== undefined) say({ is: 'pushing', ...claim });
     const began = performance.now();
     try {
       if (plan.acknowledgesEarly) say({ ...pushed, first: queue.next, ms: 0 });
-      const { first } = await queue.push(batchOf(messages));
+      const batch = batchOf(messages);
+      const producer = claim && { producer: { id: producerOf(claim), epoch: 0, seq: claim.seq } };
+      const { first } = await queue.push(batch, producer ?? {});
       if (!plan.acknowledgesEarly) say({ ...pushed, first, ms: performance.now() - began });
     } catch (error) {
       if (removed.has(queue) && codeOf(error) === 'queue_not_found') return;
@@ -87,7 +95,14 @@ class Writer {
       this.#refusals++;
       this.#number = ++writers;
       this.#sequences.clear();
+      this.#seqs.clear();
     }
+  }
+
+  #claim(label: Omit<Claim, 'seq'>): Claim {
+    const seq = this.#seqs.get(label.queue) ?? 0;
+    this.#seqs.set(label.queue, seq + 1);
+    return { ...label, seq };
   }
 
   #messages(sequence: number): Buffer[] {
@@ -129,7 +144,8 @@ async function create(queues: Queues, name: string): Promise<Queue | undefined> 
   const began = performance.now();
   try {
     const { queue } = await queues.create(name, plan.limitsOf?.[name] ?? plan.limits);
-    say({ is: 'created', queue: name, ms: performance.now() - began });
+    const { createdAt } = queue.stat();
+    say({ is: 'created', queue: name, createdAt, ms: performance.now() - began });
     return queue;
   } catch (error) {
     say({ is: 'refused', code: codeOf(error), ms: performance.now() - began });
@@ -176,11 +192,18 @@ async function session(crew: readonly Writer[], last: boolean): Promise<void> {
     const queue = served[i % served.length];
     return queue === undefined ? undefined : writer.work(queue);
   });
+  let over = false;
+  const names = Array.from({ length: plan.consumers ?? 0 }, (_, i) => `consumer-${i}`);
+  const consuming = served.flatMap((queue) =>
+    names.map((name, i) => consume(queue, name, random.fork(-1 - i), () => over || failed)),
+  );
   if (plan.dies && last) {
     await Promise.race([Promise.all(working), sleep(random.spread(1, 60))]);
     process.kill(process.pid, 'SIGKILL');
   }
   await Promise.all([creating, ...working]);
+  over = true;
+  await Promise.all(consuming);
   // As the server does: what waited is answered, and nothing more is asked of lmdb.
   if (failed) process.exit(EXIT_FAILED);
   say({ is: 'closing' });
