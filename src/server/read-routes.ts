@@ -38,7 +38,8 @@ const messageId = integer(0, Number.MAX_SAFE_INTEGER);
 async function readOrWait(
   queue: Queue,
   options: ReadOptions,
-  { wait = 0, gap }: ReadParameters,
+  { wait = 0, gap, maxBytes = DEFAULT_READ_BYTES }: ReadParameters,
+  { unsent, wokenReads }: Context,
   ends: () => readonly AbortSignal[],
 ): Promise<ReadResult> {
   const result = queue.read(options);
@@ -47,7 +48,10 @@ async function readOrWait(
   const { signal, done } = firstOf(ends(), wait * 1000);
   await queue.waitFor(result.next, signal);
   done();
-  const later = queue.read({ ...options, from: result.next });
+  // There was room when the wait began; all who waited are woken together now.
+  const later = await wokenReads.read(() =>
+    queue.read({ ...options, from: result.next, maxBytes: unsent.room(maxBytes) }),
+  );
   return { ...later, gap: joined(result.gap, later.gap) };
 }
 
@@ -111,7 +115,7 @@ export function addReadRoutes(app: FastifyInstance, context: Context): void {
       checkTo(from, to);
       const options = { from, ...(to === undefined ? {} : { to }), limit, maxBytes: unsent.room(maxBytes) };
       const ends = (): AbortSignal[] => [stopping, goneSignal(reply)];
-      const read = (): Promise<ReadResult> => readOrWait(queue, options, parameters, ends);
+      const read = (): Promise<ReadResult> => readOrWait(queue, options, parameters, context, ends);
       const result = await (tracing?.read(request.headers, queue, read) ?? read());
       if (result.gap !== null) {
         await countMissed(queue, cursor, result.gap);
