@@ -81,20 +81,35 @@ export async function serve(load: () => Config, context: ServeContext): Promise<
       app.log.warn({ err: error }, 'systemd cannot be told how the service stands'),
     );
     const server: Server = { config, queues, access, app, manager };
-    const stopped = untilSignal(server, load);
-    // Not while somebody waits already.
-    await queues.syncNames();
-    // Before the queues are open, so that those who ask are told that the server is starting.
-    const address = await listen(app, { ...config, inherited: sockets });
-    await queues.rescan();
-    await ensureQueues(queues, config.queues);
-    ready = true;
-    greet(steady(stdout), address, queues, context.json === true);
-    // What was there at the start has just been told.
-    onChange = logChanges(app);
-    app.log.info({ address, version, queues: queues.all.length }, 'the server is ready');
-    manager.ready(status(queues));
-    await stopped;
+    const stopping = takeSignals(server, load);
+    const asked = new Promise<void>((resolve) => stopping.addEventListener('abort', () => resolve()));
+    let listening: Promise<string> | undefined;
+    // Between the steps a stop may have been asked for: then nothing more is opened, made or told.
+    const start = async (): Promise<void> => {
+      // Not while somebody waits already.
+      await queues.syncNames();
+      if (stopping.aborted) return;
+      // Before the queues are open, so that those who ask are told that the server is starting.
+      listening = listen(app, { ...config, inherited: sockets });
+      const address = await listening;
+      if (stopping.aborted) return;
+      await queues.rescan();
+      if (stopping.aborted) return;
+      await ensureQueues(queues, config.queues);
+      if (stopping.aborted) return;
+      ready = true;
+      greet(steady(stdout), address, queues, context.json === true);
+      // What was there at the start has just been told.
+      onChange = logChanges(app);
+      app.log.info({ address, version, queues: queues.all.length }, 'the server is ready');
+      manager.ready(status(queues));
+    };
+    // Closing the queues, below, cuts a start short that is at many of them.
+    await Promise.race([start().then(() => asked), asked]);
+    // A port that opens only afterwards would not be closed any more.
+    await listening?.catch(() => undefined);
+    await app.stopAccepting();
+    await app.close();
     app.log.info('the server has stopped');
   } finally {
     await app.close();
@@ -137,31 +152,26 @@ function logChanges({ log }: App): QueuesOptions['onChange'] {
   };
 }
 
-/** Resolves when a signal has come and the application is closed. */
-function untilSignal(server: Server, load: () => Config): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let stopping = false;
-    const stop = (): void => {
-      if (stopping) process.exit(130);
-      stopping = true;
-      server.manager.stopping();
-      setTimeout(() => process.exit(1), STOP_MS).unref();
-      server.app
-        .stopAccepting()
-        .then(() => server.app.close())
-        .then(resolve, reject);
-    };
-    // A slow one must not put back what a later one has replaced.
-    const reloadInTurn = inTurn(async () => {
-      if (!stopping) await reload(server, load);
-    });
-    // A terminal that is closed takes its server along; anyone else who hangs up wants a reload.
-    const hangUp = (): void => {
-      if (process.stdout.isTTY) stop();
-      else reloadInTurn();
-    };
-    process.on('SIGINT', stop).on('SIGTERM', stop).on('SIGHUP', hangUp);
+/** Takes the signals from now on. Aborts when one has come that asks for a stop. */
+function takeSignals(server: Server, load: () => Config): AbortSignal {
+  const asked = new AbortController();
+  const stop = (): void => {
+    if (asked.signal.aborted) process.exit(130);
+    server.manager.stopping();
+    setTimeout(() => process.exit(1), STOP_MS).unref();
+    asked.abort();
+  };
+  // A slow one must not put back what a later one has replaced.
+  const reloadInTurn = inTurn(async () => {
+    if (!asked.signal.aborted) await reload(server, load, asked.signal);
   });
+  // A terminal that is closed takes its server along; anyone else who hangs up wants a reload.
+  const hangUp = (): void => {
+    if (process.stdout.isTTY) stop();
+    else reloadInTurn();
+  };
+  process.on('SIGINT', stop).on('SIGTERM', stop).on('SIGHUP', hangUp);
+  return asked.signal;
 }
 
 /** Does one after the other what it is called for; calls that come while one waits are answered by that one. */
@@ -179,7 +189,11 @@ function inTurn(work: () => Promise<void>): () => void {
 }
 
 /** Reads the configuration again. With a bad one the server goes on as it was, and says so. */
-async function reload({ config, queues, access, app, manager }: Server, load: () => Config): Promise<void> {
+async function reload(
+  { config, queues, access, app, manager }: Server,
+  load: () => Config,
+  stopping: AbortSignal,
+): Promise<void> {
   manager.reloading();
   try {
     const next = load();
@@ -193,10 +207,12 @@ async function reload({ config, queues, access, app, manager }: Server, load: ()
     app.log.info('the configuration was read again');
     if (waiting.length > 0) app.log.warn({ options: waiting }, 'changed options that need a restart to take effect');
   } catch (error) {
+    // Cut short by the stop.
+    if (stopping.aborted) return;
     const reason = isRoteraError(error) ? { code: error.code, reason: error.message } : { err: error };
     app.log.error(reason, 'the configuration is not put into effect: the server goes on with the old one');
   }
-  manager.ready(status(queues));
+  if (!stopping.aborted) manager.ready(status(queues));
 }
 
 /**

@@ -135,6 +135,7 @@ export class Queues {
   async create(name: string, limits: Partial<Limits>): Promise<{ queue: Queue; created: boolean }> {
     checkName(name);
     return await this.#alone(name, async () => {
+      await this.#forgetGone(name);
       if (this.#open.has(name) || this.#unreadable.has(name))
         return { queue: this.#existing(name, limits), created: false };
       const created = await this.#make(name, withDefaults(limits));
@@ -201,8 +202,10 @@ export class Queues {
   }
 
   async #scan(): Promise<void> {
-    for (const queue of this.#open.values()) {
-      if (!queue.isInPlace()) await this.#drop(queue);
+    for (const [name, queue] of this.#open) {
+      if (this.#closed) return;
+      // Alone: a file that is made under this name shares the lock file, and must not be opened before the old one is closed.
+      if (!this.#busy.has(name) && !queue.isInPlace()) await this.#alone(name, () => this.#drop(queue));
     }
     const names = readdirSync(this.directory).flatMap((file) => queueName(file) ?? []);
     const unknown = names.filter((name) => !this.#open.has(name) && !this.#busy.has(name)).sort();
@@ -216,6 +219,13 @@ export class Queues {
     for (const name of this.#unreadable.keys()) if (!names.includes(name)) this.#unreadable.delete(name);
     // A failure to rotate is the queue's own, and its pushes will tell it.
     await Promise.allSettled([...this.#open.values()].map((queue) => queue.expire()));
+  }
+
+  /** Forgets what is not there any more, and was not missed yet at the last look. Only for who has the name alone. */
+  async #forgetGone(name: string): Promise<void> {
+    const queue = this.#open.get(name);
+    if (queue !== undefined && !queue.isInPlace()) await this.#drop(queue);
+    if (fingerprintOf(this.#path(name)) === undefined) this.#unreadable.delete(name);
   }
 
   async #drop(queue: Queue): Promise<void> {

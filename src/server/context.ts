@@ -13,6 +13,7 @@ import type { Tails } from './tails.js';
 import type { Tracing } from './tracing.js';
 import type { Unsent } from './unsent.js';
 import type { Windows } from './window.js';
+import type { WokenReads } from './woken-reads.js';
 
 export interface Context {
   readonly queues: Queues;
@@ -22,6 +23,7 @@ export interface Context {
   readonly tracing: Tracing | undefined;
   readonly windows: Windows;
   readonly unsent: Unsent;
+  readonly wokenReads: WokenReads;
   readonly access: Access;
   readonly origins: Origins;
   readonly limits: ServerLimits;

@@ -10,6 +10,7 @@ import type { Queue } from '../queue/queue.js';
 import type { Context } from './context.js';
 import { FramePusher, type FramesUnderWay } from './frame-pusher.js';
 import { writeFrames } from './frames.js';
+import { firstOf } from './signals.js';
 import { CLOSE } from './sockets.js';
 
 /** With more under way than this, the socket is not read until answers have gone out: bounds what one client holds. */
@@ -46,11 +47,18 @@ export function pushOverWebSocket(
     }
   };
 
+  /** Closes the socket when there is nothing more to do here, once all that has come is answered. */
+  const leaveIfOver = (): void => {
+    if (frames > 0) return;
+    if (stopping.aborted || queue.ended === 'closed') socket.close(CLOSE.goingAway, 'draining');
+    else if (queue.ended !== undefined) socket.close(CLOSE.queueEnded, 'queue_not_found');
+  };
+
   const answerInOrder = async (): Promise<void> => {
     sending = true;
     try {
       await answerAll();
-      if (stopping.aborted) socket.close(CLOSE.goingAway, 'draining');
+      leaveIfOver();
     } catch {
       // The client is gone: what it pushed is stored, and nobody waits for the answers.
       waiting.length = 0;
@@ -68,10 +76,12 @@ export function pushOverWebSocket(
     pusher.take(data, isBinary);
     if (frames >= MAX_FRAMES_UNDER_WAY || bytes >= MAX_BYTES_UNDER_WAY) socket.pause();
   });
-  const drain = (): void => {
-    if (frames === 0) socket.close(CLOSE.goingAway, 'draining');
-  };
-  if (stopping.aborted) drain();
-  stopping.addEventListener('abort', drain, { once: true });
-  socket.on('close', () => stopping.removeEventListener('abort', drain));
+  const gone = new AbortController();
+  socket.on('close', () => gone.abort());
+  const ended = firstOf([gone.signal, stopping]);
+  // No message has that id: what ends this wait is the end of the queue, or of the socket, or of the server.
+  void queue.waitFor(Number.MAX_SAFE_INTEGER, ended.signal).then(() => {
+    ended.done();
+    leaveIfOver();
+  });
 }

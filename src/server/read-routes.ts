@@ -39,21 +39,25 @@ const messageId = integer(0, Number.MAX_SAFE_INTEGER);
 async function readOrWait(
   queue: Queue,
   options: ReadOptions,
-  { wait = 0, gap }: ReadParameters,
+  { wait = 0, gap, maxBytes = DEFAULT_READ_BYTES }: ReadParameters,
+  { unsent, wokenReads }: Context,
   ends: () => readonly AbortSignal[],
 ): Promise<ReadResult> {
-  const result = await readThrough(queue, options);
+  const result = await passDamage(queue, options, queue.read(options));
   const refused = gap === 'fail' && result.gap !== null;
   if (result.count > 0 || wait === 0 || result.next === options.to || refused) return result;
   const { signal, done } = firstOf(ends(), wait * 1000);
   await queue.waitFor(result.next, signal);
   done();
-  return joinedRead(result, await readThrough(queue, { ...options, from: result.next }));
+  const rest = { ...options, from: result.next };
+  // There was room when the wait began; all who waited are woken together now.
+  const later = await wokenReads.read(() => queue.read({ ...rest, maxBytes: unsent.room(maxBytes) }));
+  return joinedRead(result, await passDamage(queue, rest, later));
 }
 
-/** Reads; where there is nothing but damage, the others have their turns before more of it is looked at. */
-async function readThrough(queue: Queue, options: ReadOptions): Promise<ReadResult> {
-  let result = queue.read(options);
+/** Goes on behind a read that found nothing but damage; the others have their turns before more of it is looked at. */
+async function passDamage(queue: Queue, options: ReadOptions, read: ReadResult): Promise<ReadResult> {
+  let result = read;
   while (result.isCut) {
     await nextTurn();
     result = joinedRead(result, queue.read({ ...options, from: result.next }));
@@ -117,7 +121,7 @@ export function addReadRoutes(app: FastifyInstance, context: Context): void {
       checkTo(from, to);
       const options = { from, ...(to === undefined ? {} : { to }), limit, maxBytes: unsent.room(maxBytes) };
       const ends = (): AbortSignal[] => [stopping, goneSignal(reply)];
-      const read = (): Promise<ReadResult> => readOrWait(queue, options, parameters, ends);
+      const read = (): Promise<ReadResult> => readOrWait(queue, options, parameters, context, ends);
       const result = await (tracing?.read(request.headers, queue, read) ?? read());
       if (result.gap !== null) {
         await countMissed(queue, cursor, result.gap);

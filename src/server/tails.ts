@@ -1,30 +1,15 @@
 /**
  * The tails that are open: counted and bounded, and what they share.
  */
-import { LRUCache } from 'lru-cache';
 import { RoteraError } from '../errors.js';
 import type { Queue } from '../queue/queue.js';
 import type { Gap, ReadResult } from '../queue/read.js';
 import type { ServerLimits } from './limits.js';
 import type { Metrics } from './metrics.js';
-
-/** Encoded pieces kept: those that tails of one queue share when they follow live, or come back together after a restart. */
-const KEPT_BYTES = 16 * 1024 * 1024;
-/** What a piece costs beyond its bytes. */
-const PIECE_OVERHEAD_BYTES = 512;
+import { Pieces } from './pieces.js';
 
 /** A tail whose client has not taken a piece for so long is slow. */
 const SLOW_MS = 1000;
-
-const sizeOf = ({ length }: Buffer): number => length + PIECE_OVERHEAD_BYTES;
-
-/** In memory of its own: a small buffer is a part of a larger one, which it would keep. */
-function ofItsOwn(piece: Buffer): Buffer {
-  if (piece.buffer.byteLength === piece.length) return piece;
-  const own = Buffer.allocUnsafeSlow(piece.length);
-  piece.copy(own);
-  return own;
-}
 
 /** One open tail, as far as others want to know of it. */
 export class OpenTail {
@@ -65,7 +50,7 @@ export class Tails {
   readonly #limits: Pick<ServerLimits, 'maxTails' | 'maxTailsPerToken'>;
   readonly #byQueue = new WeakMap<Queue, number>();
   readonly #byToken = new Map<string, number>();
-  readonly #pieces = new LRUCache<string, Buffer>({ maxSize: KEPT_BYTES, sizeCalculation: sizeOf });
+  readonly #pieces = new Pieces();
   readonly #open = new Set<OpenTail>();
 
   constructor(limits: Pick<ServerLimits, 'maxTails' | 'maxTailsPerToken'>, metrics: Metrics) {
@@ -117,7 +102,7 @@ export class Tails {
     const known = this.#pieces.get(key);
     if (known !== undefined) return known;
     const piece = encode(result);
-    if (this.count(queue) > 1) this.#pieces.set(key, ofItsOwn(piece));
+    if (this.count(queue) > 1) this.#pieces.set(key, piece);
     return piece;
   }
 

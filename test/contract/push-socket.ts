@@ -1,3 +1,5 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Test } from 'tap';
 import { WebSocket } from 'ws';
 import { RoteraError } from '../../src/errors.js';
@@ -57,6 +59,25 @@ export const pushSocket: Suite = (t, start) => {
       { first: 1, next: 2 },
     ]);
     t.strictSame(stored(wire), ['a', 'b']);
+  });
+
+  t.test('a queue that is removed closes it with 4410, behind the answers', async (t) => {
+    const wire = await start(t);
+    const old = await makeQueue(wire);
+    const idle = await wire.open('/queues/q/push');
+    const busy = await wire.open('/queues/q/push');
+    busy.send('a');
+    t.match(await busy.json(), { first: 0, next: 1 });
+    rmSync(join(wire.queues.directory, 'q.rot'));
+    for (const text of ['b', 'c']) busy.send(text);
+    t.match(await answers(busy, 2), [{ code: 'queue_not_found' }, { code: 'queue_not_found' }]);
+    await makeQueue(wire);
+    t.equal(old.ended, 'removed');
+    for (const peer of [idle, busy]) t.strictSame(await peer.closed(), { code: 4410, reason: 'queue_not_found' });
+    const again = await wire.open('/queues/q/push');
+    again.send('new');
+    t.match(await again.json(), { first: 0, next: 1 });
+    t.strictSame(stored(wire), ['new']);
   });
 
   t.test('with rotera.batch.v1 each binary frame is a batch', async (t) => {

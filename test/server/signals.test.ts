@@ -7,7 +7,7 @@ import t, { type Test } from 'tap';
 import { connect } from '../../src/client/node.js';
 import { makeToken } from '../../src/tokens.js';
 import { certificate, withoutOpenssl } from '../support/certificate.js';
-import { type Serving, serve } from '../support/program.js';
+import { Heard, type Serving, serve, start } from '../support/program.js';
 import { SMALL } from '../support/queues.js';
 import { type Tail, tailOverEvents } from '../support/tails.js';
 
@@ -133,3 +133,45 @@ t.test('a second signal ends the process at once', async (t) => {
   t.equal(await server.stop('SIGTERM'), 130);
   t.equal(await stopped, 130);
 });
+
+/** Holds up one sync, the n-th from the start, until half a second behind SIGTERM. */
+const slowSync = (nth: number): string => `
+  import { open } from 'node:fs/promises';
+  const file = await open('/dev/null');
+  const handle = Object.getPrototypeOf(file);
+  await file.close();
+  const { sync } = handle;
+  let left = ${nth};
+  handle.sync = async function () {
+    if (--left === 0) {
+      const alive = setInterval(() => undefined, 1000);
+      process.stderr.write('held up');
+      await new Promise((resolve) => process.once('SIGTERM', () => setTimeout(resolve, 500)));
+      clearInterval(alive);
+    }
+    return sync.call(this);
+  };`;
+
+for (const [during, nth] of [
+  ['before the port is open', 1],
+  ['while declared queues are made', 2],
+] as const) {
+  t.test(`SIGTERM ${during}: nothing more is begun, and the process ends with 0`, async (t) => {
+    const directory = t.testdir({
+      rots: {},
+      'config.json': JSON.stringify({ queues: { first: SMALL, second: SMALL } }),
+      'slow-sync.mjs': slowSync(nth),
+    });
+    const words = ['--dir', join(directory, 'rots'), '--config', join(directory, 'config.json')];
+    const env = { ROTERA_PORT: '0', NODE_OPTIONS: `--import=${join(directory, 'slow-sync.mjs')}` };
+    const child = start(['serve', ...words, '--log-level', 'info'], { env });
+    t.teardown(() => child.kill('SIGKILL'));
+    const heard = new Heard(child);
+    while (!heard.stderr.includes('held up')) await once(heard, 'change');
+    child.kill('SIGTERM');
+    t.strictSame(await once(child, 'exit'), [0, null]);
+    t.equal(heard.stdout, '', 'it is not said to listen');
+    t.notMatch(heard.stderr, nth === 1 ? /listening|ready/ : /ready/);
+    t.equal(existsSync(join(directory, 'rots', 'second.rot')), false, 'no further queue is made');
+  });
+}
