@@ -15,6 +15,7 @@ const resultOf = (bytes: number): ReadResult => ({
   upToDate: true,
   gap: null,
   count: 1,
+  isCut: false,
   slices: [{ first: 0, count: 1, time: 0, records: Buffer.alloc(bytes) }],
 });
 
