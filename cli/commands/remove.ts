@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { Command, Option } from 'clipanion';
 import { messageOf, RoteraError } from '../../src/errors.js';
 import { queueName } from '../../src/queue/queue-name.js';
+import { seenMarkOf } from '../../src/queue/seen-mark.js';
 import { BaseCommand } from '../command.js';
 import { isTerminal } from '../context.js';
 import { bytesText } from '../units.js';
@@ -59,9 +60,8 @@ export class RemoveCommand extends BaseCommand {
 
 function removeRotFile(file: string): void {
   try {
-    for (const path of [file, `${file}-lock`, join(dirname(file), `.${basename(file)}.failed`)]) {
-      rmSync(path, { force: true });
-    }
+    const failed = join(dirname(file), `.${basename(file)}.failed`);
+    for (const path of [file, `${file}-lock`, failed, seenMarkOf(file)]) rmSync(path, { force: true });
   } catch (cause) {
     throw new RoteraError('directory_unusable', `${file} cannot be removed: ${messageOf(cause)}.`, {}, { cause });
   }

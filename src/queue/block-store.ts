@@ -11,7 +11,8 @@ import type { Mark } from './retention.js';
 import { pagesOf } from './room.js';
 
 const KEY_BYTES = 10;
-const LAST_CHUNK = 0xffff;
+/** No chunk of a block has a greater number. */
+export const LAST_CHUNK = 0xffff;
 
 /** Bytes of blocks kept in memory for readers, for all queues of a process together. */
 const CACHE_BYTES = 32 * 1024 * 1024;

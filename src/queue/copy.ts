@@ -1,17 +1,17 @@
 /**
  * Copies of rot files: a snapshot of one that may be in use, and the same messages under other limits.
  *
- * The source is read in pieces, each under a snapshot of its own that is let go at once, so that a large copy never keeps the
- * server from using its free pages again. What rotates away meanwhile is left out, as it is in the source.
+ * A copy holds the queue as it was at one moment, when it began: what is pushed later is not in it, so that it ends however much is
+ * pushed. The source is read in pieces, each under an LMDB snapshot of its own that is let go at once, so that a large copy never
+ * keeps the server from using its free pages again. What rotates away before it was read is left out.
  */
 import { renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Allocation } from './allocation.js';
-import { BLOCK_HEADER_BYTES, readBlockHeader } from './block.js';
-import { keyFirst } from './block-store.js';
+import { BackwardWalk } from './backward-walk.js';
 import { fillFile, makeFile } from './create.js';
 import { syncDirectory } from './disk.js';
-import { type Entry, Environment, type Table } from './environment.js';
+import { type Entry, Environment } from './environment.js';
 import {
   CONFIG_KEY,
   encodeJson,
@@ -25,21 +25,19 @@ import { FilePlace } from './file-place.js';
 import { temporaryPath } from './leftovers.js';
 import type { Limits } from './limits.js';
 import { probe } from './probe.js';
-import { type Mark, rotate } from './retention.js';
-import { commitPages, fileLimit, PAGE_BYTES, pagesOf } from './room.js';
+import { newestProducers } from './producers.js';
+import { commitPages, fileLimit } from './room.js';
 
-/** Bytes copied under one snapshot and in one transaction. */
-const PIECE_BYTES = 4 * 1024 * 1024;
-
-/** What a copy holds: `[oldest, next)` as in its source when it was taken. */
+/** What a copy holds: `[oldest, next)`. */
 export interface Copied {
   readonly oldest: number;
   readonly next: number;
 }
 
 /**
- * Writes a consistent copy of a rot file, which may be in use by a server. Durable on return. Whoever opens the copy for
- * writing gives it an epoch of its own.
+ * Writes a consistent copy of a rot file, which may be in use by a server: messages, cursors and producers as they were when it
+ * began, less the oldest messages if they rotated away before they were read. Never larger than the limit of the source. Durable
+ * on return. Whoever opens the copy for writing gives it an epoch of its own.
  * @param signal gives it up, with nothing left behind
  * @throws `file_exists`, `disk_full`, `not_a_rot_file`, `queue_unreadable`, `commit_timeout`
  */
@@ -86,17 +84,18 @@ class Target {
   private constructor(
     readonly environment: Environment,
     place: FilePlace,
+    limit: number,
   ) {
-    // Its own limit is kept at the end, when it is known what fits.
-    this.#allocation = new Allocation(place, environment, Number.MAX_SAFE_INTEGER);
+    this.#allocation = new Allocation(place, environment, limit);
   }
 
-  static async fill<T>(path: string, fill: (target: Target) => Promise<T>): Promise<T> {
+  /** @param limit most bytes that it may take; it is the filler who keeps within it */
+  static async fill<T>(path: string, limit: number, fill: (target: Target) => Promise<T>): Promise<T> {
     const place = FilePlace.take(path);
     try {
       const environment = Environment.open(path);
       try {
-        return await fill(new Target(environment, place));
+        return await fill(new Target(environment, place, limit));
       } finally {
         await environment.close();
       }
@@ -107,14 +106,15 @@ class Target {
 
   /** @throws `disk_full`, `overloaded` when no file handle is left, `queue_read_only`, `commit_timeout` */
   async commit(entries: readonly Entry[]): Promise<void> {
-    const stored = entries.flatMap(({ value }) => value?.length ?? []);
-    const removed = entries.length - stored.length;
-    const pages = commitPages(stored, removed);
+    const pages = pagesFor(entries);
     await this.#allocation.allocate(pages);
     await this.environment.commit(entries);
-    this.#allocation.committed(pages, removed);
+    this.#allocation.committed(pages, 0);
   }
 }
+
+const pagesFor = (entries: readonly Entry[]): number =>
+  commitPages(entries.flatMap(({ value }) => value?.length ?? []));
 
 async function copyInto(
   source: Environment,
@@ -122,12 +122,13 @@ async function copyInto(
   path: string,
   signal: AbortSignal | undefined,
 ): Promise<Copied> {
-  const { limits, limit, home, ...rest } = config;
+  const { home, ...rest } = config;
+  const { limits, limit } = rest;
   let state: FileState | undefined;
   const fill = async (temporary: string): Promise<void> => {
     // `resize` keeps the life of the queue, so its copy is at home; a snapshot is not.
-    await fillFile(temporary, { ...rest, limits, limit }, []);
-    state = await Target.fill(temporary, async (target) => {
+    await fillFile(temporary, rest, []);
+    state = await Target.fill(temporary, limit, async (target) => {
       if (home === null) await target.commit([{ table: 'meta', key: CONFIG_KEY, value: encodeJson(config) }]);
       return await copyMessages(source, target, { limits, limit, signal });
     });
@@ -143,97 +144,26 @@ interface Wanted {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Copies piece by piece; the last piece, the cursors, the producers and the state are read under one snapshot. */
-async function copyMessages(source: Environment, target: Target, wanted: Wanted): Promise<FileState> {
-  const { limits, limit, signal } = wanted;
-  let after: Buffer | undefined;
-  while (true) {
-    source.release();
-    signal?.throwIfAborted();
-    const { entries, last, bytes } = readPiece(source, after);
-    if (bytes < PIECE_BYTES) {
-      const tables = (['cursors', 'producers'] as const).flatMap((table) => tableEntries(source, table));
-      const state = readMeta<FileState>(source, STATE_KEY);
-      if (entries.length > 0) await target.commit(entries);
-      return await finish(target, tables, fitted(target.environment, state, limits, limit));
-    }
-    await target.commit(entries);
-    after = last;
-  }
-}
-
-/** Chunks from the block of `after` on: that block may have grown since it was read. */
-function readPiece(
+/**
+ * State, cursors, producers and the newest blocks are read under one snapshot, so that they agree. Later pushes are folded into the
+ * newest block only: the older ones are the same under any later snapshot, as long as they are there.
+ */
+async function copyMessages(
   source: Environment,
-  after: Buffer | undefined,
-): { entries: Entry[]; last: Buffer | undefined; bytes: number } {
-  const entries: Entry[] = [];
-  let bytes = 0;
-  let last = after;
-  const MOST_KEYS = 4096;
-  for (const key of source.keys('blocks', { ...(after === undefined ? {} : { start: after }), limit: MOST_KEYS })) {
-    const value = source.get('blocks', key);
-    if (value === undefined) continue;
-    entries.push({ table: 'blocks', key, value });
-    bytes += Math.max(value.length, PIECE_BYTES / MOST_KEYS);
-    last = key;
-    if (bytes >= PIECE_BYTES) break;
+  target: Target,
+  { limits, limit, signal }: Wanted,
+): Promise<FileState> {
+  source.release();
+  const before = readMeta<FileState>(source, STATE_KEY);
+  const cursors = source.entries('cursors').map((entry): Entry => ({ table: 'cursors', ...entry }));
+  const others = [...cursors, ...newestProducers(source, limit)];
+  const walk = new BackwardWalk(source, before, { limits, limit, taken: pagesFor(others) });
+  for (let blocks = walk.next(); blocks.length > 0; blocks = walk.next()) {
+    signal?.throwIfAborted();
+    await target.commit(blocks);
   }
-  return { entries, last, bytes };
-}
-
-const tableEntries = (source: Environment, table: Table): Entry[] =>
-  source.entries(table).map(({ key, value }) => ({ table, key, value }));
-
-/** The state of the copy: what is kept under its limits and fits into its room. */
-function fitted(target: Environment, state: FileState, limits: Limits, limit: number): FileState {
-  const blocks = marksOf(target);
-  const { oldest } = rotate(
-    limits,
-    state,
-    state,
-    state.oldest,
-    blocks.filter(({ end }) => end > state.oldest),
-  );
-  const rotated = { ...state.rotated, byCount: state.rotated.byCount + oldest - state.oldest };
-  // Half of what the limits leave over is kept free for the next commits.
-  let room = Math.floor((limit - (limit - limits.maxBytes) / 2) / PAGE_BYTES);
-  let fits = state.next;
-  for (const { first, pages } of blocks.reverse()) {
-    room -= pages;
-    if (room < 0) break;
-    fits = first;
-  }
-  if (fits <= oldest) return { ...state, oldest, rotated };
-  return { ...state, oldest: fits, rotated: { ...rotated, byRoom: rotated.byRoom + fits - oldest } };
-}
-
-function marksOf(target: Environment): Array<Mark & { pages: number; end: number }> {
-  const marks: Array<Mark & { pages: number; end: number }> = [];
-  for (const key of target.keys('blocks', {})) {
-    const value = target.borrow('blocks', key);
-    if (value === undefined) continue;
-    const first = keyFirst(key);
-    const known = marks.at(-1);
-    if (known?.first === first) {
-      known.pages += pagesOf(value.length);
-      continue;
-    }
-    if (known !== undefined) known.end = first;
-    const position = readBlockHeader(value.subarray(0, BLOCK_HEADER_BYTES))?.position ?? known?.position ?? 0;
-    marks.push({ first, position, pages: pagesOf(value.length), end: Number.POSITIVE_INFINITY });
-  }
-  return marks;
-}
-
-async function finish(target: Target, tables: readonly Entry[], state: FileState): Promise<FileState> {
-  const { environment } = target;
-  const kept = marksOf(environment).find(({ end }) => Math.min(end, state.next) > state.oldest)?.first ?? state.next;
-  const gone = environment.keys('blocks', {}).filter((key) => keyFirst(key) < kept);
-  await target.commit([
-    ...tables,
-    ...gone.map((key): Entry => ({ table: 'blocks', key, value: null })),
-    { table: 'meta', key: STATE_KEY, value: encodeJson(state) },
-  ]);
+  const state = walk.copied(readMeta<FileState>(source, STATE_KEY));
+  source.release();
+  await target.commit([...others, { table: 'meta', key: STATE_KEY, value: encodeJson(state) }]);
   return state;
 }

@@ -1,5 +1,6 @@
 /**
- * Temporary names of files that are being made, and what a killed process leaves under them: as large as what it reserved.
+ * Temporary names of files that are being made, and what a killed process leaves under them: as large as what it reserved. And
+ * the marks (seen-mark.ts) of files that are gone.
  */
 import { randomBytes } from 'node:crypto';
 import { readdirSync, rmSync, statSync } from 'node:fs';
@@ -7,6 +8,8 @@ import { basename, dirname, join } from 'node:path';
 
 /** Names its process, so that a leftover is known for one as soon as that has ended. */
 const LEFTOVER = /^\..*\.rot\..*tmp-(\d+)-[0-9a-f]{12}(?:-lock)?$/;
+/** The mark of a file, with its name. */
+const MARK = /^\.(.+\.rot)\.seen$/;
 /** What is being filled is written to all the time: an older file belongs to a process whose number another one got since. */
 const STILL_MS = 60_000;
 
@@ -16,15 +19,18 @@ export function temporaryPath(path: string): string {
 }
 
 /**
- * Removes what interrupted creates left in a directory. To be called under its lock, before this process makes a file there: then
+ * Removes what interrupted creates and removed files left in a directory. To be called under its lock, before this process makes a file there: then
  * the one who may still be making a file is a command line, and it fails cleanly should its file be taken for a leftover.
  * @param now ms since the epoch
  */
 export function removeLeftovers(directory: string, now: number): void {
-  for (const file of readdirSync(directory)) {
+  const files = readdirSync(directory);
+  for (const file of files) {
+    const path = join(directory, file);
+    const marked = MARK.exec(file)?.[1];
+    if (marked !== undefined && !files.includes(marked)) removeIfPossible(path);
     const pid = LEFTOVER.exec(file)?.[1];
     if (pid === undefined) continue;
-    const path = join(directory, file);
     const stat = statSync(path, { throwIfNoEntry: false });
     if (stat === undefined || (isElsewhere(Number(pid)) && now - stat.mtimeMs < STILL_MS)) continue;
     removeIfPossible(path);

@@ -49,6 +49,19 @@ export const damagedProducers = (environment: Environment): string[] =>
     .filter(({ value }) => Producer.decode(value) === undefined)
     .map(({ key }) => key.toString());
 
+/** How many producers a file remembers. @param fileLimit its limit in bytes: a small one remembers fewer */
+const mostProducers = (fileLimit: number): number =>
+  Math.min(MAX_PRODUCERS, Math.max(1, Math.floor(fileLimit / ROOM_SHARE / MOST_RECORD_BYTES)));
+
+/** The records of those that pushed last, as many as a file with this limit remembers. */
+export const newestProducers = (environment: Environment, fileLimit: number): Entry[] =>
+  environment
+    .entries('producers')
+    .map((entry) => ({ entry, used: Producer.decode(entry.value)?.used ?? 0 }))
+    .sort((a, b) => b.used - a.used)
+    .slice(0, mostProducers(fileLimit))
+    .map(({ entry }): Entry => ({ table: 'producers', ...entry }));
+
 class Producer {
   constructor(
     readonly epoch: number,
@@ -106,10 +119,10 @@ export class ProducerChanges {
   readonly #changed = new Map<string, Producer>();
   readonly #most: number;
 
-  /** @param fileLimit the file's limit in bytes: a small file remembers fewer producers */
+  /** @param fileLimit the file's limit in bytes */
   constructor(environment: Environment, fileLimit: number) {
     this.#environment = environment;
-    this.#most = Math.min(MAX_PRODUCERS, Math.max(1, Math.floor(fileLimit / ROOM_SHARE / MOST_RECORD_BYTES)));
+    this.#most = mostProducers(fileLimit);
   }
 
   /**

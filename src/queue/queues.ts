@@ -10,11 +10,12 @@ import { type DirectoryLock, lockDirectory } from './directory-lock.js';
 import { syncDirectory } from './disk.js';
 import { markFailed, tryAgain } from './failed-mark.js';
 import { fingerprintOf } from './fingerprint.js';
-import { removeLeftovers } from './leftovers.js';
+import { removeIfPossible, removeLeftovers } from './leftovers.js';
 import { checkSameLimits, type Limits, withDefaults } from './limits.js';
 import { Queue, type QueueEnd, type QueueOptions } from './queue.js';
 import { checkName, queueName, ROT_SUFFIX } from './queue-name.js';
 import { RotFile } from './rot-file.js';
+import { seenMarkOf } from './seen-mark.js';
 
 /** How soon a file that appears, disappears or is replaced is noticed at the latest. */
 const POLL_MS = 1000;
@@ -233,6 +234,7 @@ export class Queues {
     const end = existsSync(this.#path(queue.name)) ? 'recreated' : 'removed';
     this.options.onChange?.({ type: 'gone', queue: queue.name, end });
     await queue.close(end);
+    if (!existsSync(this.#path(queue.name))) removeIfPossible(seenMarkOf(this.#path(queue.name)));
   }
 
   /** Does something about a name when nothing else is being done about it. @throws `draining`, what `work` throws */

@@ -40,6 +40,7 @@ import type { Limits } from './limits.js';
 import { probe } from './probe.js';
 import { rotate } from './retention.js';
 import { commitPages, PAGE_BYTES } from './room.js';
+import { SeenMark } from './seen-mark.js';
 import { StoredMessages } from './stored-messages.js';
 import { ValueHeaders } from './value-headers.js';
 
@@ -85,6 +86,8 @@ export class RotFile {
   readonly #store: BlockStore;
   readonly #headers: ValueHeaders | undefined;
   readonly #place: FilePlace;
+  /** Once it is open for writing. */
+  #mark: SeenMark | undefined;
   #failure: RoteraError | undefined;
 
   private constructor(
@@ -177,7 +180,11 @@ export class RotFile {
       const missing = this.#allocation.shortfall(plan.pages);
       // Asked before anything is rotated out for it.
       if (plan.pages > this.#allocation.most) throw this.#tooLarge(plan);
-      if (missing === 0) return diskMs + (await this.#apply(plan));
+      if (missing === 0) {
+        diskMs += await this.#apply(plan);
+        await this.#mark?.pushed({ epoch: this.epoch, next: this.state.next });
+        return diskMs;
+      }
       if (this.#allocation.isHeld) await sleep((step + 1) * HELD_MS);
       else diskMs += await this.#makeRoom(missing);
     }
@@ -211,14 +218,18 @@ export class RotFile {
     this.#place.release();
   }
 
-  /** Draws a new epoch when this file is a copy of the one that was created. */
+  /** Draws a new epoch when this file is a copy of the one that was created, wherever that was put. */
   async #settleIn(): Promise<void> {
-    const home = homeOf(this.#place.path);
-    if (!isCopy(this.#config.home, home)) return;
+    const { path } = this.#place;
+    const { next } = this.state;
+    const home = homeOf(path);
+    this.#mark = new SeenMark(path, home, next);
+    if (!isCopy(this.#config.home, home) && !this.#mark.contradicts({ epoch: this.epoch, next })) return;
     const config = { ...this.#config, epoch: newEpoch(), home };
     await this.#allocation.allocate(commitPages([]));
     await this.environment.commit([{ table: 'meta', key: CONFIG_KEY, value: encodeJson(config) }]);
     this.#config = config;
+    await this.#mark.drawn({ epoch: this.epoch, next });
   }
 
   #youngEnough(now: number): number {

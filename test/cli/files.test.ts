@@ -103,13 +103,15 @@ t.test('resize gives other limits, and not under a server', async (t) => {
 t.test('remove takes the file and what is beside it away, and asks somebody', async (t) => {
   const { file, dir, stop } = await given(t);
   await stop();
+  const mark = join(dir, 'rots', '.55.rot.seen');
+  t.ok(existsSync(mark));
   t.equal((await runHere(['remove', file])).code, 2, 'nobody to ask');
   t.ok(existsSync(file));
   t.equal((await runHere(['remove', '--yes', file, join(dir, 'missing.rot')])).code, 66, 'all are there, or none goes');
   t.ok(existsSync(file));
   t.equal((await runHere(['remove', '--yes', join(dir, 'rots')])).code, 2, 'no rot file');
   t.strictSame(linesOf((await runHere(['remove', '--yes', '--json', file])).stdout), [{ file, removed: true }]);
-  t.notOk(existsSync(file) || existsSync(`${file}-lock`));
+  t.notOk(existsSync(file) || existsSync(`${file}-lock`) || existsSync(mark));
 });
 
 t.test('plan adds up what queues may take', async (t) => {

@@ -1,0 +1,123 @@
+/**
+ * The blocks of a rot file from the newest to the oldest, for a copy under some limits.
+ *
+ * Backwards, since rotation takes from the other end: what was read joins without a hole, wherever rotation is met, and however
+ * fast it is, a good part is read before it goes.
+ */
+import { BLOCK_HEADER_BYTES, readBlockHeader } from './block.js';
+import { blockKey, keyChunk, keyFirst, LAST_CHUNK } from './block-store.js';
+import type { Entry, Environment } from './environment.js';
+import type { FileState, Rotated } from './file-meta.js';
+import type { Limits } from './limits.js';
+import { commitPages, PAGE_BYTES, pagesOf } from './room.js';
+
+/** Read under one snapshot: 4 MiB take a slow disk so little time that no push is refused for lack of free pages. */
+const PIECE_PAGES = 1024;
+/** Read before any is written, 32 MiB: rotation takes nothing from a queue that is no larger. */
+const PIECES_EACH = 8;
+/** Kept free in the copy for the trees of pages, which each transaction writes anew. */
+const TREE_PAGES = 4 * commitPages([]);
+
+export interface Allowed {
+  readonly limits: Limits;
+  /** Most bytes of the copy's file, and the pages of it that are for other things than blocks. */
+  readonly limit: number;
+  readonly taken: number;
+}
+
+interface Chunk {
+  readonly key: Buffer;
+  readonly value: Buffer;
+}
+
+export class BackwardWalk {
+  readonly #source: Environment;
+  readonly #before: FileState;
+  readonly #maxBytes: number;
+  /** Oldest id that the copy may keep by count. */
+  readonly #counted: number;
+  /** Pages left for blocks. */
+  #room: number;
+  /** First id of the block that was taken last. */
+  #first: number;
+  /** The limit of the copy that ended the walk, if one did. */
+  #ended: 'byBytes' | 'byRoom' | undefined;
+
+  /** @param before the state of the source under the snapshot of the first piece */
+  constructor(source: Environment, before: FileState, { limits, limit, taken }: Allowed) {
+    this.#source = source;
+    this.#before = before;
+    this.#maxBytes = limits.maxBytes;
+    this.#counted = Math.max(before.oldest, before.next - limits.maxMessages);
+    this.#first = before.next;
+    // Half of what the limits leave over is kept free for the next commits.
+    const most = Math.floor((limit + limits.maxBytes) / 2 / PAGE_BYTES);
+    this.#room = Math.min(most, Math.floor(limit / PAGE_BYTES) - TREE_PAGES - taken);
+  }
+
+  /** The next whole blocks, about 32 MiB of them; none at the end. No snapshot is held on return. */
+  next(): Entry[] {
+    const entries: Entry[] = [];
+    for (let i = 0; i < PIECES_EACH; i++) {
+      this.#readPiece(entries);
+      this.#source.release();
+    }
+    return entries;
+  }
+
+  /** The state of the copy at the end of the walk. @param now the state of the source then */
+  copied(now: FileState): FileState {
+    const { rotated } = this.#before;
+    // What the source still counts as kept and has no block of is damage, and stays told as such.
+    const reached = this.#ended === undefined ? Math.min(this.#first, now.oldest) : this.#first;
+    const oldest = Math.max(reached, this.#counted);
+    const reason = this.#ended ?? mostRotated(rotated, now.rotated);
+    const counted = { ...rotated, byCount: rotated.byCount + this.#counted - this.#before.oldest };
+    return { ...this.#before, oldest, rotated: { ...counted, [reason]: counted[reason] + oldest - this.#counted } };
+  }
+
+  #readPiece(entries: Entry[]): void {
+    const end = this.#room - PIECE_PAGES;
+    while (this.#room > end && this.#first > this.#counted) {
+      const chunks = this.#chunksBefore(this.#first);
+      const [start] = chunks;
+      if (start === undefined || !this.#takes(start, chunks)) return;
+      this.#first = keyFirst(start.key);
+      for (const chunk of chunks) entries.push({ table: 'blocks', ...chunk });
+    }
+  }
+
+  /** The chunks of the block that lies before the one that begins at `first`, if it is still there. */
+  #chunksBefore(first: number): Chunk[] {
+    const [last] = this.#source.keys('blocks', { start: blockKey(first - 1, LAST_CHUNK), reverse: true, limit: 1 });
+    if (last === undefined) return [];
+    const keys = this.#source.keys('blocks', { start: blockKey(keyFirst(last), 0), end: blockKey(first, 0) });
+    return keys.flatMap((key) => {
+      const value = this.#source.get('blocks', key);
+      return value === undefined ? [] : [{ key, value }];
+    });
+  }
+
+  /** Whether the copy has room for a block. A damaged one, which does not say where it stands, goes by its size alone. */
+  #takes(start: Chunk, chunks: readonly Chunk[]): boolean {
+    const isWhole = keyChunk(start.key) === 0;
+    const header = isWhole ? readBlockHeader(start.value.subarray(0, BLOCK_HEADER_BYTES)) : undefined;
+    if (header !== undefined && this.#before.position - header.position > this.#maxBytes) {
+      this.#ended = 'byBytes';
+      return false;
+    }
+    const pages = chunks.reduce((sum, { value }) => sum + pagesOf(value.length), 0);
+    if (pages > this.#room) {
+      this.#ended = 'byRoom';
+      return false;
+    }
+    this.#room -= pages;
+    return true;
+  }
+}
+
+/** The limit by which most was rotated out in between. */
+function mostRotated(before: Rotated, now: Rotated): keyof Rotated {
+  const reasons = ['byCount', 'byBytes', 'byAge', 'byRoom'] as const;
+  return reasons.reduce((most, each) => (now[each] - before[each] > now[most] - before[most] ? each : most));
+}
