@@ -14,7 +14,8 @@ import { Sequence } from './time/sequence.js';
 const CLOCK = fileURLToPath(new URL('./time/clock.js', import.meta.url));
 /** A place where clocks are set twice a year. */
 const TZ = 'Europe/Berlin';
-const CONTROL_SEQUENCES = 20;
+/** A control is given so many sequences to be caught: few of them have messages that become too old just then. */
+const CONTROL_SEQUENCES = 300;
 
 interface Seen {
   readonly sequences: readonly Sequence[];
