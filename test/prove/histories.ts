@@ -19,6 +19,8 @@ const OPERATIONS = 1000;
 const LIMITS = { maxBytes: 1024 * 1024, reserve: false };
 /** Capacities: rotation bites early, late, or hardly. */
 const CAPACITIES = [20, 100, 1000];
+/** Of the control whose operations all fail. */
+const FAILING = 30;
 /** Of so many histories, one has its server killed. */
 const KILL_EACH = 3;
 /** Of its thousand operations, about 400 are pushes that are kept and 300 reads; 200 stats and many reads tell the ends. */
@@ -47,6 +49,7 @@ class Histories {
         await this.#one(this.#random.fork(this.rounds));
         this.trial.progress(++this.rounds, this.trial.rounds);
       }
+      await this.#fail();
       const { endedWith } = await this.#server.stop();
       if (endedWith !== 0) this.violations.push(`the server ended with ${endedWith}`);
     } finally {
@@ -74,6 +77,29 @@ class Histories {
     this.violations.push(...wrong.map((text) => `history ${this.rounds}: ${text}`));
     this.#spoil(history);
     for (const file of [`${queue}.rot`, `${queue}.rot-lock`]) rmSync(join(directory, file));
+  }
+
+  /** Operations that are answered with an error, as there is no such queue: each must be found. */
+  async #fail(): Promise<void> {
+    const { url } = this.#server;
+    const wasKilled = (): boolean => true;
+    const progress = (): void => undefined;
+    const random = this.#random.fork(-1);
+    const options = {
+      url,
+      queue: 'none',
+      maxMessages: 1,
+      clients: 1,
+      operations: FAILING,
+      random,
+      wasKilled,
+      progress,
+    };
+    const { wrong } = await observe(options);
+    for (const what of ['push', 'read', 'stat']) {
+      const found = wrong.find((text) => text.includes(`${what} `));
+      if (found !== undefined) this.caught.set(`a ${what} that fails`, found);
+    }
   }
 
   async #kill(): Promise<void> {
@@ -118,7 +144,8 @@ class Histories {
   }
 
   get controls(): Control[] {
-    return Object.keys(FAULTS).map((name) => ({ name, caught: this.caught.get(name) }));
+    const names = [...Object.keys(FAULTS), 'a push that fails', 'a read that fails', 'a stat that fails'];
+    return names.map((name) => ({ name, caught: this.caught.get(name) }));
   }
 }
 
