@@ -10,15 +10,48 @@ import { Random } from './random.js';
 /** A control is given so many kills of the server to be caught. */
 const CONTROL_ROUNDS = 8;
 
-/** Rounds with something wrong, until it shows. */
-async function control(name: string, options: TrafficOptions, sees: RegExp): Promise<Control> {
+/** What a control is to be caught by, each under its own name. */
+type Sights = Readonly<Record<string, RegExp>>;
+
+/** Rounds with something wrong, until all of it shows. */
+async function control(options: TrafficOptions, sights: Sights): Promise<Control[]> {
   const traffic = await Traffic.open(options);
+  const found = (wrong: readonly string[]): Control[] =>
+    Object.entries(sights).map(([name, sees]) => ({ name, caught: wrong.find((text) => sees.test(text)) }));
   try {
-    for (let i = 0; i < CONTROL_ROUNDS; i++) await traffic.round();
-    return { name, caught: (await traffic.end()).wrong.find((text) => sees.test(text)) };
+    for (let i = 0; i < CONTROL_ROUNDS; i++) {
+      await traffic.round();
+      const controls = found(traffic.heard);
+      if (controls.every(({ caught }) => caught !== undefined)) return controls;
+    }
+    return found((await traffic.end()).wrong);
   } finally {
     traffic.close();
   }
+}
+
+/** Every fault that must be found. */
+async function controls({ directory, seed }: Trial): Promise<Control[]> {
+  const random = new Random(seed).fork(2);
+  const forgetful = [{ module: '/src/queue/read.js', by: './forgetful.js' }];
+  return [
+    ...(await control(
+      { directory: join(directory, 'nameless'), random, isNameless: true },
+      { 'producers without names': /are stored/ },
+    )),
+    ...(await control(
+      { directory: join(directory, 'early'), random, acknowledgesEarly: true },
+      { 'acknowledged before it is dealt with': /never got/ },
+    )),
+    ...(await control(
+      { directory: join(directory, 'forgetful'), random, replacements: forgetful },
+      { 'messages told as gone that are there': /are gone, when/ },
+    )),
+    ...(await control(
+      { directory: join(directory, 'set-back'), random, setsBack: true },
+      { 'a cursor set back': /stood at/, 'what was acknowledged comes again': /though the ack/ },
+    )),
+  ];
 }
 
 async function prove(trial: Trial): Promise<Outcome> {
@@ -32,24 +65,12 @@ async function prove(trial: Trial): Promise<Outcome> {
       trial.progress(++rounds, trial.rounds, `${traffic.noted.messages.size} messages acknowledged`);
     }
     const secondsOfKills = Math.round((performance.now() - began) / 1000);
-    const { next, seen, again, gone, wrong } = await traffic.end();
+    const { next, seen, again, gone, gaps, acks, wrong } = await traffic.end();
     const { noted, consumers, kills } = traffic;
-    const random = new Random(seed).fork(2);
     return {
       rounds,
-      violations: wrong,
-      controls: [
-        await control(
-          'producers without names',
-          { directory: join(directory, 'nameless'), random, isNameless: true },
-          /are stored/,
-        ),
-        await control(
-          'acknowledged before it is dealt with',
-          { directory: join(directory, 'early'), random, acknowledgesEarly: true },
-          /never got/,
-        ),
-      ],
+      violations: acks > 0 ? wrong : [...wrong, 'no ack was answered: there was none to be lost'],
+      controls: await controls(trial),
       facts: [
         ['seconds until the last kill', secondsOfKills],
         ['messages stored, each exactly once', next],
@@ -63,6 +84,8 @@ async function prove(trial: Trial): Promise<Outcome> {
         ['got', seen],
         ['told as gone, and never got', gone],
         ['got again after a kill', again],
+        ['gaps told, each when so much was gone', gaps],
+        ['acks answered, none of them undone', acks],
       ],
     };
   } finally {

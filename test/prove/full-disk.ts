@@ -107,7 +107,8 @@ class FullDisk {
     try {
       await full.#start();
       await prove(full);
-      await full.#server.stop();
+      const { endedWith } = await full.#server.stop();
+      full.#expect(endedWith === 0, `the server ended with ${endedWith}`);
     } finally {
       full.#server.kill();
       // The kernel lets go of a killed process's files in its own time.

@@ -90,8 +90,8 @@ class Load {
     const enough = noted.pushes + random.spread(LEAST_PUSHES, MOST_PUSHES);
     await this.#until(() => noted.pushes >= enough || noted.failed.length > 0, 'pushes are acknowledged');
     await sleep(random.below(WITHIN_MS));
-    const { code, ms } = await this.#server.stop();
-    if (code !== 0) this.wrong.push(`the server ended with ${code}`);
+    const { endedWith, ms } = await this.#server.stop();
+    if (endedWith !== 0) this.wrong.push(`the server ended with ${endedWith}`);
     if (ms > MOST_STOP_MS) this.wrong.push(`the server took ${ms.toFixed()} ms to stop`);
     this.slowestStopMs = Math.max(this.slowestStopMs, ms);
     for (const producer of this.#producers) producer.isPushing = false;
@@ -110,7 +110,8 @@ class Load {
     await this.#tailsThere();
     for (const tail of this.#tails) tail.stop();
     await Promise.all(this.#running);
-    await this.#server.stop();
+    const { endedWith } = await this.#server.stop();
+    if (endedWith !== 0) this.wrong.push(`the server ended with ${endedWith}`);
     const { problems } = await checkRotFile(join(this.#server.directory, `${QUEUE}.rot`));
     const { failed, messages } = this.noted;
     const lost = violations(messages, this.seen);

@@ -25,7 +25,8 @@ export interface ServerOptions {
 
 /** How a server was stopped. */
 export interface Stopped {
-  readonly code: number | null;
+  /** Its exit code, 0 for a good end, or the signal that ended it: SIGKILL when it had to be killed. */
+  readonly endedWith: number | string;
   readonly ms: number;
 }
 
@@ -97,30 +98,40 @@ export class Server {
     await answered;
   }
 
-  /** Asks it to stop, and resolves when it has ended; a code of null means that it had to be killed. */
+  /** Asks it to stop, and resolves when it has ended. @throws when it had ended by itself before */
   async stop(): Promise<Stopped> {
-    const child = this.#child as ChildProcess;
     const began = performance.now();
-    const late = setTimeout(() => child.kill('SIGKILL'), DEADLINE_MS);
-    const ended = once(child, 'exit');
-    child.kill('SIGTERM');
-    const [code] = (await ended) as [number | null];
-    clearTimeout(late);
-    this.#child = undefined;
-    return { code, ms: performance.now() - began };
+    const late = setTimeout(() => this.kill(), DEADLINE_MS);
+    try {
+      const endedWith = await this.#end('SIGTERM');
+      return { endedWith, ms: performance.now() - began };
+    } finally {
+      clearTimeout(late);
+    }
   }
 
-  /** Kills it with signal 9, and resolves when it is dead. */
+  /** Kills it with signal 9, and resolves when it is dead. @throws when it ended by itself before that */
   async die(): Promise<void> {
-    const child = this.#child as ChildProcess;
-    const ended = once(child, 'exit');
-    child.kill('SIGKILL');
-    await ended;
-    this.#child = undefined;
+    const endedWith = await this.#end('SIGKILL');
+    if (endedWith !== 'SIGKILL') throw endedByItself(endedWith);
   }
 
   /** Ends it, if it still runs. */
   kill(): void {
     this.#child?.kill('SIGKILL');
   }
+
+  /** Its exit code, or the signal that ended it. @throws when it has ended already: its end would be waited for for ever */
+  async #end(signal: NodeJS.Signals): Promise<number | string> {
+    const child = this.#child as ChildProcess;
+    const before = child.exitCode ?? child.signalCode;
+    if (before !== null) throw endedByItself(before);
+    const ended = once(child, 'exit');
+    child.kill(signal);
+    const [code, endedBy] = (await ended) as [number | null, string];
+    this.#child = undefined;
+    return code ?? endedBy;
+  }
 }
+
+const endedByItself = (endedWith: number | string): Error => new Error(`the server ended by itself with ${endedWith}`);

@@ -31,7 +31,7 @@ async function take({ first, messages, gap }: Batch, ack: () => unknown): Promis
     await ack();
     await sleep(EARLY_MS);
   }
-  if (gap !== null) say({ is: 'gap', from: gap.from, to: gap.to } satisfies Consumed);
+  if (gap !== null) say({ is: 'gap', from: gap.from, to: gap.to, reason: gap.reason } satisfies Consumed);
   if (messages.length === 0) return;
   const texts = messages.map(({ text }) => text);
   say({ is: 'messages', first, count: texts.length, digest: digest(texts) } satisfies Consumed);
@@ -42,6 +42,8 @@ async function consumeByReads(): Promise<never> {
   let acked: number | undefined;
   for (;;) {
     const batch = await client.read(QUEUE, { cursor, ack: acked, wait: 20, limit: 200 });
+    // It went with the ack, so the ack is on the disk.
+    if (acked !== undefined) say({ is: 'acked', id: acked } satisfies Consumed);
     const last = batch.messages.at(-1)?.id;
     // The ack goes with the next read.
     await take(batch, async () => {

@@ -5,7 +5,11 @@ import { createHash } from 'node:crypto';
 
 export type Consumed =
   | { readonly is: 'messages'; readonly first: number; readonly count: number; readonly digest: string }
-  | { readonly is: 'gap'; readonly from: number; readonly to: number };
+  | { readonly is: 'gap'; readonly from: number; readonly to: number; readonly reason: string }
+  /** The server has answered that this id, and all before it, are done with. */
+  | { readonly is: 'acked'; readonly id: number };
+
+type Told = Exclude<Consumed, { is: 'acked' }>;
 
 export const digest = (texts: readonly string[]): string =>
   createHash('sha256').update(texts.join('\n')).digest('base64').slice(0, 16);
@@ -16,7 +20,6 @@ export const digestOf = (messages: ReadonlyMap<number, string>, first: number, c
 
 /** How the queue stands when everyone has come to its end. */
 export interface End {
-  readonly oldest: number;
   readonly next: number;
   /** The cursor's count of messages that it missed. */
   readonly missed: number;
@@ -24,29 +27,53 @@ export interface End {
   readonly messages: ReadonlyMap<number, string>;
 }
 
+const rangeOf = (told: Told): [from: number, to: number] =>
+  told.is === 'gap' ? [told.from, told.to] : [told.first, told.first + told.count];
+
 const SEEN = 1;
 const GONE = 2;
 
 /** All that one cursor's consumers said, one life after the other. */
 export class Account {
-  readonly #said: Consumed[] = [];
+  readonly #said: Told[] = [];
+  /** What was wrong as soon as it was heard. */
+  readonly wrong: string[] = [];
   /** Exclusive end of what was got or told as gone. */
   reached = 0;
+  /** The highest id of which the ack was answered; -1 when there was none. */
+  acked = -1;
+  /** Acks that were answered. */
+  acks = 0;
+  gaps = 0;
 
-  take(said: Consumed): void {
+  /** @param mostOldest the queue's oldest id cannot lie beyond this yet, as so many messages have been sent */
+  take(said: Consumed, mostOldest: number): void {
+    if (said.is === 'acked') {
+      this.acked = Math.max(this.acked, said.id);
+      this.acks++;
+      return;
+    }
     this.#said.push(said);
-    this.reached = Math.max(this.reached, said.is === 'gap' ? said.to : said.first + said.count);
+    const [from, to] = rangeOf(said);
+    this.reached = Math.max(this.reached, to);
+    if (from <= this.acked)
+      this.wrong.push(`was told of id ${from} again, though the ack of ${this.acked} was answered`);
+    if (said.is !== 'gap') return;
+    this.gaps++;
+    if (said.reason !== 'rotated') this.wrong.push(`was told that ids ${from} to ${to - 1} are ${said.reason}`);
+    if (to > mostOldest)
+      this.wrong.push(
+        `was told that ids ${from} to ${to - 1} are gone, when all from ${mostOldest} on had to be there`,
+      );
   }
 
   /** Every id was got or told as gone, and what was got is what was pushed. @returns counts, and what is wrong */
-  settle({ oldest, next, missed, messages }: End): { seen: number; again: number; gone: number; wrong: string[] } {
-    const wrong: string[] = [];
+  settle({ next, missed, messages }: End): { seen: number; again: number; gone: number; wrong: string[] } {
+    const wrong = [...this.wrong];
     const marks = new Uint8Array(next);
     let again = 0;
     for (const said of this.#said) {
-      const [from, to] = said.is === 'gap' ? [said.from, said.to] : [said.first, said.first + said.count];
-      if (said.is === 'gap' && to > oldest)
-        wrong.push(`was told that ids ${from} to ${to - 1} are gone; ${oldest} is not`);
+      const [from, to] = rangeOf(said);
       const texts: string[] = [];
       for (let id = from; id < to; id++) {
         if (said.is === 'messages' && ((marks[id] ?? 0) & SEEN) > 0) again++;

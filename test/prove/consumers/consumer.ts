@@ -11,13 +11,16 @@ const DEADLINE_MS = 24 * 3600 * 1000;
 export class Consumer {
   readonly account = new Account();
   readonly #job: ConsumerJob;
+  readonly #mostOldest: () => number;
   #child: Child | undefined;
   kills = 0;
   /** What it wrote to standard error, which is nothing. */
   readonly wrong: string[] = [];
 
-  constructor(job: ConsumerJob) {
+  /** @param mostOldest the queue's oldest id cannot lie beyond this at the moment */
+  constructor(job: ConsumerJob, mostOldest: () => number) {
     this.#job = job;
+    this.#mostOldest = mostOldest;
   }
 
   get cursor(): string {
@@ -31,7 +34,8 @@ export class Consumer {
   start(): void {
     this.#child = start('consumer', this.#job, {
       deadlineMs: DEADLINE_MS,
-      hear: (said) => this.account.take(said as Consumed),
+      // What it says has happened before: by now as many messages have been sent, or more, so that the bound still holds.
+      hear: (said) => this.account.take(said as Consumed, this.#mostOldest()),
     });
   }
 

@@ -5,7 +5,7 @@ import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type RoteraClient } from '../../../src/client/node.js';
-import { isRoteraError } from '../../../src/errors.js';
+import { isRoteraError, messageOf } from '../../../src/errors.js';
 import { complaintAbout, start } from '../child.js';
 import type { Copying } from '../children/copier.js';
 import type { Random } from '../random.js';
@@ -58,8 +58,12 @@ export class Kills {
   }
 
   async #die(moment: string): Promise<void> {
-    this.counts.set(moment, (this.counts.get(moment) ?? 0) + 1);
-    await this.#server.die();
+    try {
+      await this.#server.die();
+      this.counts.set(moment, (this.counts.get(moment) ?? 0) + 1);
+    } catch (error) {
+      this.wrong.push(`${moment}: ${messageOf(error)}`);
+    }
   }
 
   #soon(): Promise<void> {

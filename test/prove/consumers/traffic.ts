@@ -3,8 +3,9 @@
  */
 import { mkdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect } from '../../../src/client/node.js';
+import { connect, type RoteraClient } from '../../../src/client/node.js';
 import type { ConsumerJob } from '../children/consumer.js';
+import { type Replacement, replaced } from '../controls/replace.js';
 import type { Random } from '../random.js';
 import { Acknowledgements, Producer, QUEUE } from '../restarts/producer.js';
 import { SocketProducer } from '../restarts/socket-producer.js';
@@ -27,6 +28,8 @@ const CONTROL_KILL_EACH_MS = 200;
 const AWAY_MS = 3000;
 const LOOK_MS = 5;
 const PATIENCE_MS = 120_000;
+/** So many messages the control sets cursors back. */
+const BACK = 50;
 
 /** Resolves once it holds. @throws when it never does */
 async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
@@ -43,6 +46,9 @@ export interface TrafficOptions {
   /** The controls: producers without names, consumers that acknowledge what they have not dealt with. */
   readonly isNameless?: boolean;
   readonly acknowledgesEarly?: boolean;
+  /** Others: cursors that a kill sets back, modules of the server that others take the place of. */
+  readonly setsBack?: boolean;
+  readonly replacements?: readonly Replacement[];
 }
 
 export class Traffic {
@@ -52,16 +58,24 @@ export class Traffic {
   readonly consumers: Consumer[];
   readonly #server: Server;
   readonly #random: Random;
+  readonly #client: RoteraClient;
+  readonly #setsBack: boolean;
+  /** Where each cursor was said to stand. */
+  readonly #stood = new Map<string, number>();
   #pushing: Promise<unknown> = Promise.resolve();
   #killing: Promise<unknown> = Promise.resolve();
   #isOver = false;
   readonly #killEachMs: number;
 
-  private constructor(server: Server, { random, isNameless = false, acknowledgesEarly = false }: TrafficOptions) {
+  private constructor(server: Server, options: TrafficOptions) {
+    const { random, isNameless = false, acknowledgesEarly = false, setsBack = false, replacements = [] } = options;
     this.#server = server;
     this.#random = random;
-    this.#killEachMs = acknowledgesEarly ? CONTROL_KILL_EACH_MS : KILL_EACH_MS;
+    this.#setsBack = setsBack;
+    const comeOften = acknowledgesEarly || setsBack || replacements.length > 0;
+    this.#killEachMs = comeOften ? CONTROL_KILL_EACH_MS : KILL_EACH_MS;
     const { url } = server;
+    this.#client = connect({ url, retryMs: RETRY_MS });
     this.kills = new Kills(server, random.fork(98));
     // Every second one pushes over HTTP, the others over sockets, messages or batches.
     const producer = (_: unknown, i: number): Producer | SocketProducer => {
@@ -72,16 +86,19 @@ export class Traffic {
     this.producers = Array.from({ length: PRODUCERS }, producer);
     const ways: ReadonlyArray<ConsumerJob['way']> = ['tail', 'read'];
     const job = (i: number): ConsumerJob => ({ url, cursor: `c${i}`, way: ways[i % 2] ?? 'read', acknowledgesEarly });
-    this.consumers = Array.from({ length: CONSUMERS }, (_, i) => new Consumer(job(i)));
+    // What was not sent cannot have been stored, and a message goes only when so many others have come.
+    const mostOldest = (): number => Math.max(0, this.#sent - LIMITS.maxMessages);
+    this.consumers = Array.from({ length: CONSUMERS }, (_, i) => new Consumer(job(i), mostOldest));
   }
 
   static async open(options: TrafficOptions): Promise<Traffic> {
-    mkdirSync(options.directory);
-    const server = new Server(options.directory);
+    const { directory, replacements } = options;
+    mkdirSync(directory);
+    const server = new Server(directory, replacements === undefined ? {} : replaced(replacements));
     await server.start();
-    const client = connect({ url: server.url });
-    await client.create(QUEUE, LIMITS);
     const traffic = new Traffic(server, options);
+    const client = traffic.#client;
+    await client.create(QUEUE, LIMITS);
     // Each cursor begins with the queue, however late its consumer comes.
     for (const { cursor } of traffic.consumers) await client.read(QUEUE, { cursor, limit: 1 });
     for (const consumer of traffic.consumers) consumer.start();
@@ -90,11 +107,47 @@ export class Traffic {
     return traffic;
   }
 
+  /** Messages that producers were given to push: the queue's next id cannot lie beyond it. */
+  get #sent(): number {
+    return this.producers.reduce((sum, producer) => sum + producer.sent, 0);
+  }
+
+  /** What consumers heard so far that must not be. */
+  get heard(): string[] {
+    return this.consumers.flatMap(({ cursor, account }) => account.wrong.map((text) => `consumer ${cursor} ${text}`));
+  }
+
   /** One kill of the server. */
   async round(): Promise<void> {
     const enough = this.noted.overHttp + this.#random.spread(LEAST_PUSHES, MOST_PUSHES);
     await until(() => this.noted.overHttp >= enough || this.noted.failed.length > 0, 'pushes are acknowledged');
+    await this.#lookAtCursors();
     await this.kills.kill();
+    if (this.#setsBack) await this.#setBack();
+    await this.#lookAtCursors();
+  }
+
+  /** None stands before the place at which it stood once, nor before what it was told as acknowledged. */
+  async #lookAtCursors(): Promise<void> {
+    const least = this.consumers.map(({ cursor, account }) =>
+      Math.max(this.#stood.get(cursor) ?? 0, account.acked + 1),
+    );
+    const { cursors } = await this.#client.stat(QUEUE);
+    for (const [i, { cursor, account }] of this.consumers.entries()) {
+      const { position = 0 } = cursors[cursor] ?? {};
+      if (position < (least[i] as number))
+        account.wrong.push(`has a cursor that stands at ${position}, and stood at ${least[i]} before`);
+      this.#stood.set(cursor, position);
+    }
+  }
+
+  /** As a server would that had not stored the last acks. */
+  async #setBack(): Promise<void> {
+    const { cursors, oldest } = await this.#client.stat(QUEUE);
+    for (const [cursor, { position }] of Object.entries(cursors)) {
+      const from = Math.max(oldest, position - BACK);
+      await this.#client.read(QUEUE, { cursor, move: true, from, limit: 1 });
+    }
   }
 
   /** Lets everyone come to the end, and adds up. @returns what is wrong */
@@ -102,7 +155,7 @@ export class Traffic {
     this.#isOver = true;
     for (const producer of this.producers) producer.stop();
     await Promise.all([this.#pushing, this.#killing]);
-    const client = connect({ url: this.#server.url });
+    const client = this.#client;
     const { next } = await client.stat(QUEUE);
     for (const consumer of this.consumers) if (!consumer.isRunning) consumer.start();
     const atEnd = async (): Promise<boolean> =>
@@ -111,23 +164,28 @@ export class Traffic {
     await until(atEnd, 'consumers reach the end');
     await Promise.all(this.consumers.map((one) => one.kill()));
     const stat = await client.stat(QUEUE);
-    await client.close();
     await this.kills.close();
     const { noted, kills } = this;
     const wrong = [...noted.failed, ...kills.wrong];
     for (const { first, count, digest } of kills.copies) {
       if (digestOf(noted.messages, first, count) !== digest) wrong.push(`a copy holds other messages from ${first} on`);
     }
-    const sent = this.producers.reduce((sum, producer) => sum + producer.sent, 0);
+    const sent = this.#sent;
     if (sent !== next) wrong.push(`${sent} messages were pushed, ${next} are stored`);
+    const { oldest, rotated } = stat;
+    const full = Math.max(0, next - LIMITS.maxMessages);
+    if (oldest !== full || rotated.byCount !== full)
+      wrong.push(`${rotated.byCount} messages were rotated by count, the oldest id is ${oldest}: it has to be ${full}`);
     if (noted.messages.size !== next) wrong.push(`${noted.messages.size} ids were acknowledged, ${next} were given`);
-    const sum = { next, seen: 0, again: 0, gone: 0, wrong };
+    const sum = { next, seen: 0, again: 0, gone: 0, gaps: 0, acks: 0, wrong };
     for (const { cursor, account, wrong: ended } of this.consumers) {
       const { missed = Number.NaN } = stat.cursors[cursor] ?? {};
       const { seen, again, gone, wrong: found } = account.settle({ ...stat, missed, messages: noted.messages });
       sum.seen += seen;
       sum.again += again;
       sum.gone += gone;
+      sum.gaps += account.gaps;
+      sum.acks += account.acks;
       wrong.push(...[...ended, ...found].map((text) => `consumer ${cursor} ${text}`));
     }
     return sum;
@@ -140,6 +198,7 @@ export class Traffic {
       else producer.stop();
     }
     for (const consumer of this.consumers) void consumer.kill();
+    void this.#client.close();
     this.#server.kill();
   }
 
@@ -163,5 +222,8 @@ export interface Sum {
   readonly seen: number;
   readonly again: number;
   readonly gone: number;
+  /** Gaps told, and acks that were answered. */
+  readonly gaps: number;
+  readonly acks: number;
   readonly wrong: readonly string[];
 }

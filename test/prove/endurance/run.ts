@@ -133,7 +133,7 @@ export class Endurance {
       }
     }
     await this.#look(performance.now());
-    await this.#stop();
+    await this.#endLife(true);
     await this.#client.close();
     for (const { name } of LOADS) {
       const { problems } = await checkRotFile(join(this.server.directory, `${name}.rot`));
@@ -171,8 +171,7 @@ export class Endurance {
   async #restart(): Promise<void> {
     const isGraceful = this.restarts % 2 === 0;
     await this.#look(performance.now());
-    if (isGraceful) await this.#stop();
-    else await this.server.die();
+    await this.#endLife(isGraceful);
     this.restarts++;
     await this.#start();
     const minutes = ((performance.now() - this.#begun) / MINUTE_MS).toFixed(1);
@@ -180,12 +179,24 @@ export class Endurance {
     this.trial.print(`minute ${minutes}: ${this.notes.of('pushes acknowledged')} pushes, started again after ${way}`);
   }
 
+  async #endLife(isGraceful: boolean): Promise<void> {
+    try {
+      if (isGraceful) await this.#stop();
+      else await this.server.die();
+    } catch (error) {
+      // It had ended by itself; the others are to be heard all the same.
+      this.notes.say(textOf(error));
+    }
+  }
+
   async #stop(): Promise<void> {
     const before = performance.now();
-    const { code, ms } = await this.server.stop();
-    if (this.frozen.since(before)) return;
-    if (code !== 0) this.notes.say(`the server ended with ${code}`);
-    if (ms > MOST_STOP_MS) this.notes.say(`the server took ${ms.toFixed()} ms to stop`);
+    const { endedWith, ms } = await this.server.stop();
+    // One that stood still as well may be late, and be killed for that; every other end is its own.
+    const stoodStill = this.frozen.since(before);
+    if (endedWith !== 0 && !(stoodStill && endedWith === 'SIGKILL'))
+      this.notes.say(`the server ended with ${endedWith}`);
+    if (ms > MOST_STOP_MS && !stoodStill) this.notes.say(`the server took ${ms.toFixed()} ms to stop`);
   }
 
   async #start(): Promise<void> {

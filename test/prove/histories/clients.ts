@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { batchOf, messagesOf } from '../../../src/batch.js';
 import { connect, type RoteraClient } from '../../../src/client/node.js';
-import { isRoteraError } from '../../../src/errors.js';
+import { type ErrorCode, isRoteraError, type RoteraError } from '../../../src/errors.js';
 import type { Random } from '../random.js';
 import type { EndsSeen, History, PushSeen, ReadSeen } from './history.js';
 
@@ -12,46 +12,61 @@ import type { EndsSeen, History, PushSeen, ReadSeen } from './history.js';
 const MOST_MESSAGES = 12;
 /** A client that insists repeats a push for so long; ms. */
 const RETRY_MS = 60_000;
-/** After these the push may have been kept, or not. */
-const UNKNOWN = ['unreachable', 'commit_timeout', 'internal'];
-/** While the server is away; ms. */
+/** What a server says, or does not say, that was killed and is started again. No other fault is made here. */
+const AWAY: readonly ErrorCode[] = ['unreachable', 'starting'];
+/** Between two tries while it is away, and when it should have been back for long; ms. */
 const AWAY_MS = 20;
+const PATIENCE_MS = 120_000;
 
 export interface ClientsOptions {
   readonly url: string;
   readonly queue: string;
   readonly maxMessages: number;
   readonly clients: number;
-  /** Operations of all clients together. */
+  /** Operations of all clients together, each with an answer. */
   readonly operations: number;
   readonly random: Random;
-  /** Called after each operation. */
+  /** Whether the server was killed while this history was made. */
+  readonly wasKilled: () => boolean;
+  /** Called after each operation that was answered. */
   readonly progress: (done: number) => void;
 }
 
+/** What was seen, and what of it no history can explain: answers that are none. */
+export interface Observed extends History {
+  readonly wrong: readonly string[];
+  /** Operations that had no answer, as the server was away. */
+  readonly away: number;
+}
+
 /** Runs them all to the end. */
-export async function observe(options: ClientsOptions): Promise<History> {
+export async function observe(options: ClientsOptions): Promise<Observed> {
   const clients = new Clients(options);
   await Promise.all(Array.from({ length: options.clients }, (_, i) => clients.run(i)));
   clients.close();
   return clients;
 }
 
-class Clients implements History {
+class Clients implements Observed {
   readonly maxMessages: number;
   readonly pushes: PushSeen[] = [];
   readonly refused: string[] = [];
   readonly ends: EndsSeen[] = [];
   readonly reads: ReadSeen[] = [];
+  readonly wrong: string[] = [];
+  away = 0;
   readonly #options: ClientsOptions;
   readonly #client: RoteraClient;
   #done = 0;
+  #answeredAt = performance.now();
   #known: { readonly epoch: string; readonly next: number } | undefined;
 
   constructor(options: ClientsOptions) {
     this.#options = options;
     this.maxMessages = options.maxMessages;
-    this.#client = connect({ url: options.url, retryMs: 0 });
+    // What a client repeats by itself is heard as well.
+    const onRetry = (error: RoteraError): void => void this.#hear('an earlier try of a push', error);
+    this.#client = connect({ url: options.url, retryMs: 0, onRetry });
   }
 
   close(): void {
@@ -62,16 +77,27 @@ class Clients implements History {
     const random = this.#options.random.fork(index);
     for (let count = 0; this.#done < this.#options.operations; count++) {
       const label = `${index}.${count}`;
-      const choice = random.below(10);
-      if (choice < 4) await this.#push(label, random, random.chance(0.5) ? RETRY_MS : 0, false);
-      else if (choice === 4) await this.#push(label, random, 0, true);
-      else if (choice < 8) await this.#read(random);
-      else await this.#stat();
-      this.#options.progress(++this.#done);
+      const isAnswered = await this.#operation(label, random);
+      if (isAnswered) {
+        this.#answeredAt = performance.now();
+        this.#options.progress(++this.#done);
+      } else {
+        this.away++;
+        if (performance.now() - this.#answeredAt > PATIENCE_MS) throw new Error('the server does not come back');
+        await sleep(AWAY_MS);
+      }
     }
   }
 
-  async #push(label: string, random: Random, retryMs: number, conditional: boolean): Promise<void> {
+  /** @returns whether it was answered */
+  #operation(label: string, random: Random): Promise<boolean> {
+    const choice = random.below(10);
+    if (choice < 4) return this.#push(label, random, random.chance(0.5) ? RETRY_MS : 0, false);
+    if (choice === 4) return this.#push(label, random, 0, true);
+    return choice < 8 ? this.#read(random) : this.#stat();
+  }
+
+  async #push(label: string, random: Random, retryMs: number, conditional: boolean): Promise<boolean> {
     const count = random.spread(1, MOST_MESSAGES);
     const batch = batchOf(Array.from({ length: count }, (_, i) => Buffer.from(`${label}/${i}`)));
     const ifAt = conditional ? this.#known : undefined;
@@ -85,16 +111,18 @@ class Clients implements History {
       this.pushes.push({ label, count, first: seen, began, ended: performance.now() });
       if (ifAt !== undefined && seen !== ifAt.next) throw new Error(`${label}: went to ${seen}, not to ${ifAt.next}`);
       if (next !== null) this.#known = { epoch, next };
+      return true;
     } catch (error) {
       if (!isRoteraError(error)) throw error;
-      const isKnown = !UNKNOWN.includes(error.code);
-      if (isKnown) this.refused.push(label);
+      const isRefused = error.code === 'next_moved' || error.code === 'starting';
+      if (isRefused) this.refused.push(label);
       else this.pushes.push({ label, count, first: undefined, began, ended: Number.POSITIVE_INFINITY });
-      await this.#comesBack(error);
+      if (error.code === 'next_moved' && ifAt !== undefined) return true;
+      return this.#hear(`push ${label}`, error);
     }
   }
 
-  async #read(random: Random): Promise<void> {
+  async #read(random: Random): Promise<boolean> {
     const next = this.#known?.next ?? 0;
     const from = Math.max(0, next - random.spread(1, 2 * this.maxMessages));
     const began = performance.now();
@@ -108,27 +136,31 @@ class Clients implements History {
       // Rotation is exact: what the oldest is tells what the next was.
       if (gap !== null) this.ends.push({ oldest: gap.to, next: gap.to + this.maxMessages, began, ended });
       if (upToDate) this.#known = { epoch: read.epoch, next: read.next };
+      return true;
     } catch (error) {
-      await this.#comesBack(error);
+      return this.#hear(`a read from ${from}`, error);
     }
   }
 
-  async #stat(): Promise<void> {
+  async #stat(): Promise<boolean> {
     const began = performance.now();
     try {
       const { oldest, next, epoch } = await this.#client.stat(this.#options.queue);
       this.ends.push({ oldest, next, began, ended: performance.now() });
       this.#known = { epoch, next };
+      return true;
     } catch (error) {
-      await this.#comesBack(error);
+      return this.#hear('a stat', error);
     }
   }
 
-  /** A server that was killed comes back. @throws every other error but a refused condition */
-  async #comesBack(error: unknown): Promise<void> {
+  /** Only a server that was killed may be away, and none may say anything else. @returns whether it was an answer, wrong as it is */
+  #hear(what: string, error: unknown): boolean {
     if (!isRoteraError(error)) throw error;
-    if (error.code === 'next_moved') return;
-    if (!UNKNOWN.includes(error.code) && error.code !== 'starting') throw error;
-    await sleep(AWAY_MS);
+    // A push may be refused after a try of which nothing was heard: it goes by both.
+    const { code, details, message } = error;
+    const isAway = [code, details['refusal'] ?? code].every((one) => AWAY.some((away) => away === one));
+    if (!isAway || !this.#options.wasKilled()) this.wrong.push(`${what} was answered '${code}': ${message}`);
+    return !isAway;
   }
 }

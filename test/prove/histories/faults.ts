@@ -1,0 +1,90 @@
+/**
+ * What a queue that is not perfect might have shown: histories that are spoiled, each in one way that must be found.
+ */
+import type { EndsSeen, History, ReadSeen } from './history.js';
+
+export interface Fault {
+  /** The same history with the fault in it; undefined where there is nothing to spoil. */
+  readonly spoil: (history: History) => History | undefined;
+  /** What is said of this fault, and not of others. */
+  readonly sees: RegExp;
+}
+
+/** A push that was the newest one when the ends were told: its loss shows there. */
+function lose(history: History): History | undefined {
+  const byNext = new Map(history.pushes.map((push) => [(push.first ?? Number.NaN) + push.count, push]));
+  const ends = history.ends.find(({ next, began }) => (byNext.get(next)?.ended ?? Number.POSITIVE_INFINITY) < began);
+  const lost = ends === undefined ? undefined : byNext.get(ends.next);
+  if (lost?.first === undefined) return undefined;
+  const { label, first, count } = lost;
+  // The ids behind it are given to others.
+  const down = (id: number): number => (id <= first ? id : Math.max(first, id - count));
+  const least = (next: number): number => Math.max(0, next - history.maxMessages);
+  const read = (seen: ReadSeen): ReadSeen => ({
+    ...seen,
+    from: down(seen.from),
+    first: down(seen.first),
+    gap: seen.gap === null ? null : { from: down(seen.gap.from), to: down(seen.gap.to) },
+    texts: seen.texts.filter((text) => !text.startsWith(`${label}/`)),
+  });
+  const end = ({ oldest, next, ...when }: EndsSeen): EndsSeen => ({
+    ...when,
+    next: down(next),
+    oldest: oldest === undefined ? undefined : least(down(next)),
+  });
+  return {
+    ...history,
+    pushes: history.pushes.map((push) =>
+      push === lost || push.first === undefined ? push : { ...push, first: down(push.first) },
+    ),
+    reads: history.reads.map(read),
+    ends: history.ends.map(end),
+  };
+}
+
+function swap(history: History): History | undefined {
+  const at = history.reads.findIndex(({ texts }) => texts.length >= 2);
+  if (at === -1) return undefined;
+  const swapped = ([a = '', b = '', ...rest]: readonly string[]): string[] => [b, a, ...rest];
+  return {
+    ...history,
+    reads: history.reads.map((read, i) => (i === at ? { ...read, texts: swapped(read.texts) } : read)),
+  };
+}
+
+function goBack(history: History): History | undefined {
+  const last = history.ends.reduce((a, b) => (b.began > a.began ? b : a));
+  const past = { ...last, oldest: undefined, next: history.ends[0]?.next ?? 0 };
+  return past.next === last.next ? undefined : { ...history, ends: [...history.ends, past] };
+}
+
+function split(history: History): History | undefined {
+  const push = history.pushes.find(({ first, count }) => first !== undefined && count > 1);
+  if (push?.first === undefined) return undefined;
+  const ends = { began: push.began, ended: push.ended, oldest: undefined, next: push.first + 1 };
+  return { ...history, ends: [...history.ends, ends] };
+}
+
+function rotateMore(history: History): History | undefined {
+  const at = history.ends.findIndex(({ oldest }) => oldest !== undefined && oldest > 0);
+  if (at === -1) return undefined;
+  const more = (ends: EndsSeen): EndsSeen => ({ ...ends, oldest: (ends.oldest ?? 0) + 1 });
+  return { ...history, ends: history.ends.map((ends, i) => (i === at ? more(ends) : ends)) };
+}
+
+function double(history: History): History | undefined {
+  const push = history.pushes.find(({ first }) => first !== undefined);
+  const read = history.reads.find(({ texts }) => texts.length > 0);
+  if (push === undefined || read === undefined) return undefined;
+  const twice = { ...read, first: read.first + 1_000_000, from: read.first + 1_000_000, gap: null };
+  return { ...history, reads: [...history.reads, { ...twice, texts: [`${push.label}/0`] }] };
+}
+
+export const FAULTS: Readonly<Record<string, Fault>> = {
+  'an acknowledged push that is not seen': { spoil: lose, sees: /was acknowledged before/ },
+  'two messages in each other’s place': { spoil: swap, sees: /stands/ },
+  'an answer from the past': { spoil: goBack, sees: /had ended at \d+ before/ },
+  'a push seen in part': { spoil: split, sees: /in part/ },
+  'one message too many rotated out': { spoil: rotateMore, sees: /its limit asks for/ },
+  'a push kept twice': { spoil: double, sees: /its push stands at \d+ and at \d+/ },
+};
