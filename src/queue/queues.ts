@@ -69,11 +69,17 @@ export class Queues {
     if (pollMs > 0) this.#poll = setInterval(() => void this.#look(), pollMs).unref();
   }
 
-  /** Opens every rot file of a directory. A file that cannot be opened is listed with its reason. @throws as {@link take} */
+  /** Opens every rot file of a directory. A file that cannot be opened is listed with its reason. @throws as {@link take}, {@link rescan} */
   static async open(directory: string, options: QueuesOptions): Promise<Queues> {
     const queues = Queues.take(directory, options);
-    await queues.rescan();
-    return queues;
+    try {
+      await queues.rescan();
+      return queues;
+    } catch (error) {
+      // Else nobody could: the lock would be kept, and the directory be looked at for ever.
+      await queues.close();
+      throw error;
+    }
   }
 
   /**
