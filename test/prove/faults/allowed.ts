@@ -27,7 +27,8 @@ const FAILED: Allowed = { givesUp: ['queue_read_only'] };
 const FAILED_WRITE: Allowed = { ...FAILED, dies: ['SIGABRT', 'SIGSEGV'] };
 /** A file that is being made is given up; one that is open and cannot be given room ends the process, as a failed write does. */
 const UNMADE: Allowed = { refused: ['directory_unusable'], givesUp: ['queue_read_only'] };
-const FULL: Allowed = { refused: ['disk_full'] };
+/** A start cannot make the names in its directory durable: that nothing can be written there says enough. */
+const FULL: Allowed = { refused: ['disk_full'], opens: ['directory_unusable'] };
 const LATE: Allowed = { refused: ['commit_timeout'], givesUp: ['commit_timeout'] };
 
 /** What may come of a fault at one call: a sum of CALLS and ORIGINS. */

@@ -1,6 +1,7 @@
 /**
  * What can go wrong at one call.
  */
+import type { Random } from '../random.js';
 import { CALLS, type Disturbance, ORIGINS } from '../shim.js';
 
 export const EIO = 5;
@@ -53,8 +54,8 @@ export const TRIED: Readonly<Record<Kind, Partial<Record<Exclude<Act, 'few handl
   read: { EIO: engine, 'cut short': engine, '100 ms': ANY, hang: engine | pool },
 };
 
-/** Errors that last, unlike an interrupted call. */
-const LASTING: ReadonlySet<Act> = new Set<Act>(['EIO', 'ENOSPC']);
+/** What may last, unlike an interrupted call. */
+const LASTING: ReadonlySet<Act> = new Set<Act>(['EIO', 'ENOSPC', 'hang']);
 
 const isOf = (call: number, kind: Kind, only: number): boolean => (call & CALLS[kind]) !== 0 && (call & only) === only;
 
@@ -72,6 +73,22 @@ export function faultsOf(calls: readonly number[]): Fault[] {
   }
   for (let at = 0; at < ENOUGH_HANDLES; at++) faults.push({ kind: 'handles', act: 'few handles', at, count: -1 });
   return faults;
+}
+
+/** In random order, but one of each kind and act after the other. */
+export function inTurns(faults: readonly Fault[], random: Random): Fault[] {
+  const turns = new Map<string, number>();
+  return faults
+    .map((fault) => ({ fault, order: random.next() }))
+    .sort((a, b) => a.order - b.order)
+    .map(({ fault }) => {
+      const what = `${fault.kind} ${fault.act} ${fault.count}`;
+      const turn = turns.get(what) ?? 0;
+      turns.set(what, turn + 1);
+      return { fault, turn };
+    })
+    .sort((a, b) => a.turn - b.turn)
+    .map(({ fault }) => fault);
 }
 
 /** Calls on the thread that serves everybody, where no hang is tried. */

@@ -3,7 +3,7 @@
  */
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ChildOptions, complaintAbout, run } from '../child.js';
+import { type ChildOptions, complaintAbout, run, start } from '../child.js';
 import { type Candidate, examineAll } from '../examine.js';
 import { Ledger } from '../ledger.js';
 import type { Plan, Said } from '../plan.js';
@@ -11,11 +11,15 @@ import type { Trial } from '../proof.js';
 import type { Random } from '../random.js';
 import { CALLS, type Disturbance, readStruck, type Shim } from '../shim.js';
 import { callerOf, complaints } from './allowed.js';
-import { DISTURBANCES, type Fault, faultsOf, nameOf, TRIED } from './fault.js';
+import { DISTURBANCES, type Fault, faultsOf, inTurns, nameOf, TRIED } from './fault.js';
 
 /** Longest a run may take: whether each answer comes in time is judged apart; ms. */
 const DEADLINE_MS = 30_000;
 const HANG_DEADLINE_MS = 90_000;
+/** When all calls hang, each create of a run is answered after half a minute. */
+const LASTING_DEADLINE_MS = 300_000;
+/** One that gave up is killed then, as a server is: a call that hangs keeps it from ending. ms. */
+const EXIT_MS = 5000;
 /** A push, a create or an open that is not answered by then has waited past its deadline; ms. */
 const ANSWER_MS = 33_000;
 /** Runs examined by one process, and processes at the same time; those whose disk hangs only wait, so there may be many. */
@@ -41,6 +45,11 @@ export interface Disturbing {
   /** No run begins from then on; ms, as `performance.now()` counts. */
   readonly endMs?: number;
   readonly progress?: (done: number) => void;
+}
+
+function deadlineOf({ act, count }: Fault): number {
+  if (act !== 'hang') return DEADLINE_MS;
+  return count === 1 ? HANG_DEADLINE_MS : LASTING_DEADLINE_MS;
 }
 
 export class Faulter {
@@ -86,7 +95,7 @@ export class Faulter {
     return directory;
   }
 
-  /** The faults that a run can meet, in random order; too few file handles first, as they are few. */
+  /** The faults that a run can meet, in random order, but each kind and act in its turn: some calls are few. */
   async faults(random: Random): Promise<Fault[]> {
     const directory = this.#directory();
     const struck = `${directory}.struck`;
@@ -98,10 +107,7 @@ export class Faulter {
     if (complaintAbout(ended) !== undefined) throw new Error(`Without a fault: ${complaintAbout(ended)}`);
     this.calls = readStruck(struck);
     for (const path of [directory, struck]) rmSync(path, { recursive: true });
-    return faultsOf(this.calls)
-      .map((fault) => ({ fault, order: fault.kind === 'handles' ? -1 : random.next() }))
-      .sort((a, b) => a.order - b.order)
-      .map(({ fault }) => fault);
+    return inTurns(faultsOf(this.calls), random);
   }
 
   /** Runs with one fault. @returns what is to be examined afterwards */
@@ -112,26 +118,32 @@ export class Faulter {
     const name = nameOf(fault);
     const refused: Array<Extract<Said, { is: 'refused' }>> = [];
     let failed: string | undefined;
+    let killing: NodeJS.Timeout | undefined;
     let acknowledged = 0;
     const { kind, at, act } = fault;
     const { hang, runs } = this.subject;
     const under = kind === 'handles' ? ['sh', '-c', 'ulimit -n "$0" && exec "$@"', String(HANDLES)] : [];
-    const ended = await run('pusher', this.#plan(directory, kind === 'handles' ? at : null), {
+    const child = start('pusher', this.#plan(directory, kind === 'handles' ? at : null), {
       ...runs,
       env: { ...runs?.env, ...this.#env(fault, directory, struckFile) },
       under,
-      deadlineMs: act === 'hang' ? HANG_DEADLINE_MS : DEADLINE_MS,
+      deadlineMs: deadlineOf(fault),
       hear: (said) => {
         const now = said as Said;
         ledger.hear(now);
         if (now.is === 'pushed') acknowledged++;
         if (now.is === 'refused') refused.push(now);
-        if (now.is === 'failed') failed ??= now.code;
+        if (now.is === 'failed') {
+          failed ??= now.code;
+          if (act === 'hang') killing = setTimeout(child.kill, EXIT_MS);
+        }
         if (!('ms' in now)) return;
         this.slowestMs = Math.max(this.slowestMs, now.ms);
         if (now.ms > (hang?.answerMs ?? ANSWER_MS)) wrong.push(`${name}: an answer took ${now.ms.toFixed()} ms`);
       },
     });
+    const ended = await child.ended;
+    clearTimeout(killing);
     const struck = readStruck(struckFile);
     rmSync(struckFile, { force: true });
     const bad = complaints(fault, { struck, ended, refused, failed, acknowledged, pushes: this.#pushes });
