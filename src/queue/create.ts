@@ -4,7 +4,7 @@
 import { statfsSync } from 'node:fs';
 import { link, open, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { RoteraError } from '../errors.js';
+import { isRoteraError, RoteraError } from '../errors.js';
 import { diskFull, fromDisk, isNoSpace, syncDirectory, withFile, writeZeros } from './disk.js';
 import { mapBytes } from './environment.js';
 import {
@@ -18,7 +18,7 @@ import {
   STATE_KEY,
 } from './file-meta.js';
 import { isOutOfHandles, outOfHandles } from './handles.js';
-import { removeIfPossible, temporaryPath } from './leftovers.js';
+import { removeSoon, temporaryPath } from './leftovers.js';
 import type { Limits } from './limits.js';
 import { type FirstEntry, newFile } from './pages/new-file.js';
 import { fileLimit } from './room.js';
@@ -39,6 +39,7 @@ export async function makeFile(
   // Asked first: finding out by writing would fill the disk for everybody else meanwhile.
   if (reserveBytes !== null) checkSpace(dirname(path), reserveBytes);
   const temporary = temporaryPath(path);
+  let isHanging = false;
   try {
     await fill(temporary);
     await withFile(open(temporary, 'r+'), async (file) => {
@@ -53,9 +54,12 @@ export async function makeFile(
       throw cause;
     });
   } catch (cause) {
+    isHanging = isRoteraError(cause, 'commit_timeout');
     throw explain(cause, reserveBytes ?? FIRST_BYTES);
   } finally {
-    for (const left of [temporary, `${temporary}-lock`]) removeIfPossible(left);
+    const removed = Promise.all([temporary, `${temporary}-lock`].map(removeSoon));
+    // Who waited for a disk that hangs is told first.
+    if (!isHanging) await removed;
   }
 }
 

@@ -5,6 +5,7 @@
  */
 import { fork } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { messageOf, RoteraError, systemCode } from '../errors.js';
 
@@ -16,13 +17,18 @@ const markOf = (path: string): string => join(dirname(path), `.${basename(path)}
 /** Whether the last write to a file failed, and none succeeded since. */
 export const isMarked = (path: string): boolean => existsSync(markOf(path));
 
-/** Leaves the mark. Never throws: on a broken disk there may be no room for it. */
+/**
+ * Leaves the mark; it is there on return, unless the disk does not answer. Never throws: on a broken disk there may be no room for
+ * it. Then the next start finds no mark, and the next push fails as this one did.
+ */
 export function markFailed(path: string, error: RoteraError): void {
+  const mark = markOf(path);
+  const text = JSON.stringify({ reason: error.message });
+  // To wait for such a disk would hold up everybody, those who are to be told of it first.
+  if (error.code === 'commit_timeout') return void writeFile(mark, text).catch(() => undefined);
   try {
-    writeFileSync(markOf(path), JSON.stringify({ reason: error.message }));
-  } catch {
-    // Then the next start finds no mark, and the next push fails as this one did.
-  }
+    writeFileSync(mark, text);
+  } catch {}
 }
 
 /** Undefined when the file may be written: there is no mark, or a trial write succeeded and it was taken away. */

@@ -4,7 +4,9 @@
  */
 import { randomBytes } from 'node:crypto';
 import { readdirSync, rmSync, statSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { fromDisk } from './disk.js';
 
 /** Names its process, so that a leftover is known for one as soon as that has ended. */
 const LEFTOVER = /^\..*\.rot\..*tmp-(\d+)-[0-9a-f]{12}(?:-lock)?$/;
@@ -43,6 +45,15 @@ export function removeIfPossible(path: string): void {
     rmSync(path, { force: true });
   } catch {
     // A disk that fails: whoever writes to it next is told.
+  }
+}
+
+/** As {@link removeIfPossible}, without holding anybody up. Never rejects; resolves when it is gone, or the disk does not answer. */
+export async function removeSoon(path: string): Promise<void> {
+  try {
+    await fromDisk(rm(path, { force: true }));
+  } catch {
+    // As above.
   }
 }
 

@@ -10,7 +10,7 @@ import { type DirectoryLock, lockDirectory } from './directory-lock.js';
 import { syncDirectory } from './disk.js';
 import { markFailed, tryAgain } from './failed-mark.js';
 import { fingerprintOf } from './fingerprint.js';
-import { removeIfPossible, removeLeftovers } from './leftovers.js';
+import { removeLeftovers, removeSoon } from './leftovers.js';
 import { checkSameLimits, type Limits, withDefaults } from './limits.js';
 import { Queue, type QueueEnd, type QueueOptions } from './queue.js';
 import { checkName, queueName, ROT_SUFFIX } from './queue-name.js';
@@ -70,11 +70,17 @@ export class Queues {
     if (pollMs > 0) this.#poll = setInterval(() => void this.#look(), pollMs).unref();
   }
 
-  /** Opens every rot file of a directory. A file that cannot be opened is listed with its reason. @throws as {@link take} */
+  /** Opens every rot file of a directory. A file that cannot be opened is listed with its reason. @throws as {@link take}, {@link rescan} */
   static async open(directory: string, options: QueuesOptions): Promise<Queues> {
     const queues = Queues.take(directory, options);
-    await queues.rescan();
-    return queues;
+    try {
+      await queues.rescan();
+      return queues;
+    } catch (error) {
+      // Else nobody could: the lock would be kept, and the directory be looked at for ever.
+      await queues.close();
+      throw error;
+    }
   }
 
   /**
@@ -234,7 +240,7 @@ export class Queues {
     const end = existsSync(this.#path(queue.name)) ? 'recreated' : 'removed';
     this.options.onChange?.({ type: 'gone', queue: queue.name, end });
     await queue.close(end);
-    if (!existsSync(this.#path(queue.name))) removeIfPossible(seenMarkOf(this.#path(queue.name)));
+    if (!existsSync(this.#path(queue.name))) await removeSoon(seenMarkOf(this.#path(queue.name)));
   }
 
   /** Does something about a name when nothing else is being done about it. @throws `draining`, what `work` throws */

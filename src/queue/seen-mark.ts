@@ -10,7 +10,7 @@ import { open, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fromDisk, syncDirectory, withFile } from './disk.js';
 import { type Home, homeOf, isCopy } from './file-meta.js';
-import { removeIfPossible, temporaryPath } from './leftovers.js';
+import { removeSoon, temporaryPath } from './leftovers.js';
 
 /** What is durable in the file; never more than that, else a crash would make it look like an older one. */
 export interface Seen {
@@ -56,7 +56,7 @@ export class SeenMark {
   /** Takes note of a new epoch. Never throws; durable on return, unless the disk is full or fails. */
   async drawn(seen: Seen): Promise<void> {
     // The old mark would contradict the file at each start.
-    if (!(await this.#write(seen))) removeIfPossible(seenMarkOf(this.#path));
+    if (!(await this.#write(seen))) await removeSoon(seenMarkOf(this.#path));
   }
 
   /** Takes note of a push, if it is the first. As {@link drawn}; what fails is tried again with the next push. */
@@ -77,7 +77,7 @@ export class SeenMark {
       await syncDirectory(dirname(path));
       return true;
     } catch {
-      removeIfPossible(temporary);
+      await removeSoon(temporary);
       return false;
     }
   }

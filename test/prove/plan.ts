@@ -40,7 +40,7 @@ export interface Plan {
   readonly dies: boolean;
   /** File handles that are left to the process once it has opened the directory; null for as many as there are. */
   readonly handles: number | null;
-  /** The negative control: a push is acknowledged before it is durable. */
+  /** The negative control: a push, or a create, is acknowledged before it is durable. */
   readonly acknowledgesEarly: boolean;
 }
 
@@ -62,7 +62,8 @@ export const producerOf = ({ life, writer }: { readonly life: number; readonly w
 
 /** What a pusher says. */
 export type Said =
-  | { readonly is: 'opening' | 'opened' | 'closing' | 'closed' | 'unreadable' }
+  | { readonly is: 'opening' | 'closing' | 'closed' | 'unreadable' }
+  | { readonly is: 'opened'; readonly ms: number }
   | { readonly is: 'creating' | 'deleting' | 'deleted'; readonly queue: string }
   | { readonly is: 'created'; readonly queue: string; readonly createdAt: number; readonly ms: number }
   /** `copy` is made of `queue`, in the same directory. */
@@ -83,4 +84,10 @@ export type Said =
       readonly ms: number;
     }
   | { readonly is: 'failed'; readonly code: string }
-  | { readonly is: 'refused'; readonly code: string; readonly ms: number };
+  | {
+      readonly is: 'refused';
+      /** A start, one of the files that it found, a create or a push. */
+      readonly what: 'open' | 'file' | 'create' | 'push';
+      readonly code: string;
+      readonly ms: number;
+    };

@@ -45,17 +45,3 @@ export function readRecording(path: string): Event[] {
   }
   return events;
 }
-
-/** How many writes made their file longer. */
-export function countExtending(events: readonly Event[]): number {
-  const ends = new Map<number, number>();
-  let count = 0;
-  for (const { type, inode, offset, data } of events) {
-    if (type === 'C') ends.set(inode, 0);
-    const end = offset + data.length;
-    if (type !== 'W' || end <= (ends.get(inode) ?? 0)) continue;
-    ends.set(inode, end);
-    count++;
-  }
-  return count;
-}

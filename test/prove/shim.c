@@ -1,16 +1,18 @@
 /*
  * Preloaded into a process (LD_PRELOAD): records and disturbs its I/O on the files of one directory.
- * Lock files are left alone: they hold nothing that must survive.
+ * Lock files are left alone, since they hold nothing that must survive; but that the engine opens one may fail.
  *
  *   SHIM_DIRECTORY  the directory, as /proc shows it
  *   SHIM_LOG        file to append a record of every call to
  *   SHIM_MARKS      descriptor whose writes are recorded too, as marks between the calls
  *   SHIM_MATCH      disturb only files with this in their path
  *   SHIM_CALLS      disturb only these kinds of calls: a sum of the numbers below
+ *   SHIM_ONLY       of these, only those that are all of this: a sum of ENGINE and POOL
  *   SHIM_AT         the first call of these kinds to disturb, from 0
  *   SHIM_COUNT      how many calls from there on; -1 for all
- *   SHIM_DO         errno=N, short=N (write half of it, or fail with N when there is no half), delay=MS,
- *                   sync=0 (only pretend to sync), kill=9 (the process, just before the call)
+ *   SHIM_DO         errno=N, short=N (write half of it, or fail with N when there is no half; read half of it), delay=MS,
+ *                   sync=0 (only pretend to sync), kill=9 (the process, just before the call), count=0 (nothing)
+ *   SHIM_STRUCK     file to append the kind of each call to that was disturbed, or not opened for want of a handle, as a uint16
  *
  * A record is a struct entry, the name of the file, the data. A call that changes something has one before it begins
  * (upper case) and one after it succeeded (lower case): what lies between may or may not have reached the disk.
@@ -33,8 +35,11 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* EXTEND: a write behind the end of its file, which needs room on the disk. */
-enum { WRITE = 1, SYNC = 2, TRUNCATE = 4, NAME = 8, OPEN = 16, EXTEND = 32 };
+/*
+ * EXTEND: a write behind the end of its file, which needs room on the disk. ENGINE: a call of the engine, through node, not of
+ * LMDB. POOL: a call on another thread than the first, which serves everybody.
+ */
+enum { WRITE = 1, SYNC = 2, TRUNCATE = 4, NAME = 8, OPEN = 16, EXTEND = 32, READ = 64, ENGINE = 128, POOL = 256 };
 enum { GO_ON = 0, SHORT = -1, NO_SYNC = -2 };
 
 struct entry {
@@ -46,7 +51,7 @@ struct entry {
 
 static struct {
   const char *directory, *match, *act;
-  int log, marks, calls, value;
+  int log, marks, struck, calls, only, value;
   long at, count;
 } shim;
 static atomic_long calls;
@@ -57,12 +62,19 @@ static long number(const char *name, long absent) {
   return text ? atol(text) : absent;
 }
 
+static int appended(const char *name) {
+  const char *path = getenv(name);
+  return path ? (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : -1;
+}
+
 __attribute__((constructor)) static void start(void) {
-  const char *log = getenv("SHIM_LOG"), *act = getenv("SHIM_DO");
-  shim.log = log ? (int)syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : -1;
+  const char *act = getenv("SHIM_DO");
+  shim.log = appended("SHIM_LOG");
+  shim.struck = appended("SHIM_STRUCK");
   shim.marks = (int)number("SHIM_MARKS", -1);
   shim.match = getenv("SHIM_MATCH");
   shim.calls = (int)number("SHIM_CALLS", 0);
+  shim.only = (int)number("SHIM_ONLY", 0);
   shim.at = number("SHIM_AT", 0);
   shim.count = number("SHIM_COUNT", 1);
   shim.act = act ? act : "";
@@ -72,12 +84,25 @@ __attribute__((constructor)) static void start(void) {
 
 #define REAL(name) static __typeof__(&name) real; if (!real) real = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
 
-/* Whether the path is the directory, or a file of it that is no lock file. */
-static int ours(const char *path) {
-  size_t length = shim.directory ? strlen(shim.directory) : 0, all = strlen(path);
+/* Whether the path is the directory, or a file of it. */
+static int inside(const char *path) {
+  size_t length = shim.directory ? strlen(shim.directory) : 0;
   if (!length || strncmp(path, shim.directory, length)) return 0;
-  if (all > 5 && !strcmp(path + all - 5, "-lock")) return 0;
   return path[length] == 0 || path[length] == '/';
+}
+
+/* The same, but no lock file. */
+static int ours(const char *path) {
+  size_t all = strlen(path);
+  return inside(path) && !(all > 5 && !strcmp(path + all - 5, "-lock"));
+}
+
+/* Who calls, by where the call returns to, and on which thread. */
+#define CALLER __builtin_return_address(0)
+static int origin(const void *caller) {
+  Dl_info from;
+  int lmdb = dladdr(caller, &from) && from.dli_fname && strstr(from.dli_fname, "lmdb");
+  return (lmdb ? 0 : ENGINE) | (syscall(SYS_gettid) == getpid() ? 0 : POOL);
 }
 
 static int ours_open(int fd, char *path, struct stat *stat) {
@@ -121,15 +146,26 @@ static void record(struct entry entry, const char *name, const struct iovec *dat
   pthread_mutex_unlock(&log_lock);
 }
 
+/* Says that a call was struck; by a system call, which does not come round to here again. */
+static void tell(int kind) {
+  uint16_t word = (uint16_t)kind;
+  int before = errno;
+  if (shim.struck >= 0) syscall(SYS_write, shim.struck, &word, sizeof word);
+  errno = before;
+}
+
 /* Counts a call. What is to become of it: an errno to fail with, or one of the enum. */
-static int disturb(int kind, const char *path) {
+static int disturb(int kind, const char *path, const void *caller) {
   if (!(shim.calls & kind) || (shim.match && !strstr(path, shim.match))) return GO_ON;
+  kind |= origin(caller);
+  if ((kind & shim.only) != shim.only) return GO_ON;
   long call = atomic_fetch_add(&calls, 1);
   if (call < shim.at || (shim.count >= 0 && call >= shim.at + shim.count)) return GO_ON;
+  tell(kind);
   if (!strncmp(shim.act, "kill", 4)) raise(SIGKILL);
   if (!strncmp(shim.act, "delay", 5)) usleep((useconds_t)shim.value * 1000);
-  if (!strncmp(shim.act, "short", 5)) return kind & WRITE ? SHORT : GO_ON;
-  if (!strncmp(shim.act, "sync", 4)) return kind == SYNC ? NO_SYNC : GO_ON;
+  if (!strncmp(shim.act, "short", 5)) return kind & (WRITE | READ) ? SHORT : GO_ON;
+  if (!strncmp(shim.act, "sync", 4)) return kind & SYNC ? NO_SYNC : GO_ON;
   return !strncmp(shim.act, "errno", 5) ? shim.value : GO_ON;
 }
 
@@ -160,13 +196,13 @@ static ssize_t write_half(int fd, const struct iovec *data, int count, off_t off
   return write_all(fd, &part, 1, offset);
 }
 
-static ssize_t put(int fd, const struct iovec *data, int count, off_t offset) {
+static ssize_t put(int fd, const struct iovec *data, int count, off_t offset, const void *caller) {
   char path[PATH_MAX];
   struct stat stat;
   if (fd == shim.marks) record((struct entry){.type = 'M'}, "", data, count);
   if (fd == shim.marks || !ours_open(fd, path, &stat)) return write_all(fd, data, count, offset);
   off_t at = offset < 0 ? lseek(fd, 0, SEEK_CUR) : offset;
-  int fate = disturb(at + (off_t)length_of(data, count) > stat.st_size ? WRITE | EXTEND : WRITE, path);
+  int fate = disturb(at + (off_t)length_of(data, count) > stat.st_size ? WRITE | EXTEND : WRITE, path, caller);
   if (fate > 0) {
     errno = fate;
     return -1;
@@ -179,24 +215,50 @@ static ssize_t put(int fd, const struct iovec *data, int count, off_t offset) {
   return done;
 }
 
-ssize_t writev(int fd, const struct iovec *data, int count) { return put(fd, data, count, -1); }
-ssize_t pwritev64(int fd, const struct iovec *data, int count, off_t at) { return put(fd, data, count, at); }
-ssize_t pwritev(int fd, const struct iovec *data, int count, off_t at) { return put(fd, data, count, at); }
+ssize_t writev(int fd, const struct iovec *data, int count) { return put(fd, data, count, -1, CALLER); }
+ssize_t pwritev64(int fd, const struct iovec *data, int count, off_t at) { return put(fd, data, count, at, CALLER); }
+ssize_t pwritev(int fd, const struct iovec *data, int count, off_t at) { return put(fd, data, count, at, CALLER); }
 ssize_t write(int fd, const void *data, size_t length) {
-  struct iovec one = {(void *)data, length};
-  return put(fd, &one, 1, -1);
+  return put(fd, &(struct iovec){(void *)data, length}, 1, -1, CALLER);
 }
 ssize_t pwrite64(int fd, const void *data, size_t length, off_t at) {
-  struct iovec one = {(void *)data, length};
-  return put(fd, &one, 1, at);
+  return put(fd, &(struct iovec){(void *)data, length}, 1, at, CALLER);
 }
-ssize_t pwrite(int fd, const void *data, size_t length, off_t at) { return pwrite64(fd, data, length, at); }
+ssize_t pwrite(int fd, const void *data, size_t length, off_t at) {
+  return put(fd, &(struct iovec){(void *)data, length}, 1, at, CALLER);
+}
 
-static int sync_with(int fd, int (*real)(int)) {
+/* How much of a read is to be made, of `length` bytes; -1 when it fails. */
+static ssize_t readable(int fd, size_t length, const void *caller) {
+  char path[PATH_MAX];
+  struct stat stat;
+  if (!(shim.calls & READ) || !ours_open(fd, path, &stat)) return (ssize_t)length;
+  int fate = disturb(READ, path, caller);
+  if (fate > 0) errno = fate;
+  return fate > 0 ? -1 : fate == SHORT ? (ssize_t)(length + 1) / 2 : (ssize_t)length;
+}
+
+ssize_t pread64(int fd, void *into, size_t length, off_t at) {
+  REAL(pread64);
+  ssize_t most = readable(fd, length, CALLER);
+  return most < 0 ? -1 : real(fd, into, (size_t)most, at);
+}
+ssize_t pread(int fd, void *into, size_t length, off_t at) {
+  REAL(pread);
+  ssize_t most = readable(fd, length, CALLER);
+  return most < 0 ? -1 : real(fd, into, (size_t)most, at);
+}
+ssize_t read(int fd, void *into, size_t length) {
+  REAL(read);
+  ssize_t most = readable(fd, length, CALLER);
+  return most < 0 ? -1 : real(fd, into, (size_t)most);
+}
+
+static int sync_with(int fd, int (*real)(int), const void *caller) {
   char path[PATH_MAX];
   struct stat stat;
   if (!ours_open(fd, path, &stat)) return real(fd);
-  int fate = disturb(SYNC, path);
+  int fate = disturb(SYNC, path, caller);
   if (fate > 0) {
     errno = fate;
     return -1;
@@ -211,19 +273,20 @@ static int sync_with(int fd, int (*real)(int)) {
 
 int fdatasync(int fd) {
   REAL(fdatasync);
-  return sync_with(fd, real);
+  return sync_with(fd, real, CALLER);
 }
 int fsync(int fd) {
   REAL(fsync);
-  return sync_with(fd, real);
+  return sync_with(fd, real, CALLER);
 }
 
-int ftruncate64(int fd, off_t length) {
-  REAL(ftruncate64);
+static int cut(int fd, off_t length, const void *caller) {
+  static int (*real)(int, off_t);
+  if (!real) real = (int (*)(int, off_t))dlsym(RTLD_NEXT, "ftruncate64");
   char path[PATH_MAX];
   struct stat stat;
   if (!ours_open(fd, path, &stat)) return real(fd, length);
-  int fate = disturb(TRUNCATE, path);
+  int fate = disturb(TRUNCATE, path, caller);
   if (fate > 0) {
     errno = fate;
     return -1;
@@ -231,7 +294,8 @@ int ftruncate64(int fd, off_t length) {
   record((struct entry){'T', .inode = stat.st_ino, .offset = (uint64_t)length}, base(path), 0, 0);
   return real(fd, length);
 }
-int ftruncate(int fd, off_t length) { return ftruncate64(fd, length); }
+int ftruncate64(int fd, off_t length) { return cut(fd, length, CALLER); }
+int ftruncate(int fd, off_t length) { return cut(fd, length, CALLER); }
 
 /* Names are recorded once they have changed: 'L' a name was given to an inode, 'U' a name was taken away. */
 static int named(int done, const char *gone, const char *come) {
@@ -246,49 +310,58 @@ static int named(int done, const char *gone, const char *come) {
   return done;
 }
 
-static int refused(int kind, const char *path) {
-  int fate = ours(path) ? disturb(kind, path) : GO_ON;
+static int refused(int kind, const char *path, const void *caller) {
+  int fate = disturb(kind, path, caller);
   if (fate > 0) errno = fate;
   return fate > 0;
 }
 
 int link(const char *from, const char *to) {
   REAL(link);
-  return refused(NAME, to) ? -1 : named(real(from, to), 0, to);
+  return ours(to) && refused(NAME, to, CALLER) ? -1 : named(real(from, to), 0, to);
 }
 int rename(const char *from, const char *to) {
   REAL(rename);
-  return refused(NAME, to) ? -1 : named(real(from, to), from, to);
+  return ours(to) && refused(NAME, to, CALLER) ? -1 : named(real(from, to), from, to);
 }
 int unlink(const char *path) {
   REAL(unlink);
-  return refused(NAME, path) ? -1 : named(real(path), path, 0);
+  return ours(path) && refused(NAME, path, CALLER) ? -1 : named(real(path), path, 0);
 }
 int remove(const char *path) {
   REAL(remove);
-  return refused(NAME, path) ? -1 : named(real(path), path, 0);
+  return ours(path) && refused(NAME, path, CALLER) ? -1 : named(real(path), path, 0);
 }
 
-int open64(const char *path, int flags, ...) {
-  REAL(open64);
-  va_list rest;
-  va_start(rest, flags);
-  int mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(rest, int) : 0;
-  va_end(rest);
+static int open_with(const char *path, int flags, int mode, const void *caller) {
+  static int (*real)(const char *, int, ...);
+  if (!real) real = (int (*)(const char *, int, ...))dlsym(RTLD_NEXT, "open64");
   struct stat file;
-  if (!ours(path)) return real(path, flags, mode);
-  if (refused(OPEN, path)) return -1;
+  if (!inside(path)) return real(path, flags, mode);
+  int lock = !ours(path);
+  if (!(lock && !(origin(caller) & ENGINE)) && refused(OPEN, path, caller)) return -1;
   int known = stat(path, &file) == 0, cleared = known && (flags & O_TRUNC) && file.st_size > 0;
   int fd = real(path, flags, mode);
-  if (fd < 0 || fstat(fd, &file)) return fd;
+  if (fd < 0 && (errno == EMFILE || errno == ENFILE)) tell(OPEN | origin(caller));
+  if (fd < 0 || lock || fstat(fd, &file)) return fd;
   /* 'O' a file was opened, 'C' and made by that, 'T' and cleared. */
   record((struct entry){.type = known ? cleared ? 'T' : 'O' : 'C', .inode = file.st_ino}, base(path), 0, 0);
   return fd;
 }
+
+static int mode_in(int flags, va_list rest) { return flags & (O_CREAT | __O_TMPFILE) ? va_arg(rest, int) : 0; }
+
+int open64(const char *path, int flags, ...) {
+  va_list rest;
+  va_start(rest, flags);
+  int mode = mode_in(flags, rest);
+  va_end(rest);
+  return open_with(path, flags, mode, CALLER);
+}
 int open(const char *path, int flags, ...) {
   va_list rest;
   va_start(rest, flags);
-  int mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(rest, int) : 0;
+  int mode = mode_in(flags, rest);
   va_end(rest);
-  return open64(path, flags, mode);
+  return open_with(path, flags, mode, CALLER);
 }

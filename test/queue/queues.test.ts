@@ -38,6 +38,17 @@ t.test('a queue is as it was after it is opened again', async (t) => {
   t.match(readFrom(again, 'oldest'), { first: 8, next: 13 });
 });
 
+t.test('an open that fails gives the directory back', async (t) => {
+  const directory = t.testdir({ 'foreign.rot': 'no rot file' });
+  const onChange = (): never => {
+    throw new Error('told in vain');
+  };
+  await t.rejects(Queues.open(directory, { now: Date.now, onChange }), { message: 'told in vain' });
+  const queues = await Queues.open(directory, { now: Date.now });
+  t.match(queues.unreadable, [{ queue: 'foreign' }]);
+  await queues.close();
+});
+
 t.test('pushes that wait when it is closed are finished', async (t) => {
   const directory = t.testdir();
   const queues = await openQueues(t, directory);

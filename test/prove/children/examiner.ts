@@ -2,7 +2,7 @@
  * Checks directories of queues one after the other, opens them, reads all that they hold, pushes some more and reads that,
  * checks them again, and says what it found.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Batch, batchOf, messagesOf } from '../../../src/batch.js';
 import { isRoteraError } from '../../../src/errors.js';
@@ -25,6 +25,16 @@ export interface Examination {
   readonly claims?: string;
   /** The life that its own pushes name. */
   readonly life: number;
+}
+
+/** Temporary files of processes that have ended, which the next start takes away. */
+function leftovers(directory: string): string[] {
+  const left = readdirSync(directory).filter((file) => {
+    const pid = /\.tmp-(\d+)-/.exec(file)?.[1];
+    // The number may have gone to another process since.
+    return pid !== undefined && !existsSync(`/proc/${pid}`);
+  });
+  return left.map((file) => `${file.replace(/-\d+-.*/, '')} is left behind`);
 }
 
 /** What `rotera check` finds in the files of a directory at rest. */
@@ -150,6 +160,6 @@ for (const [i, directory] of directories.entries()) {
     found.push(await examine(queue, life, its));
   }
   await queues.close();
-  problems.push(...(await checkAll(directory)));
+  problems.push(...(await checkAll(directory)), ...leftovers(directory));
   say({ is: 'examined', directory, names, unreadable, found, problems });
 }

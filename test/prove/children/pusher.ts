@@ -91,7 +91,7 @@ class Writer {
       if (!plan.acknowledgesEarly) say({ ...pushed, first, ms: performance.now() - began });
     } catch (error) {
       if (removed.has(queue) && codeOf(error) === 'queue_not_found') return;
-      say({ is: 'refused', code: codeOf(error), ms: performance.now() - began });
+      say({ is: 'refused', what: 'push', code: codeOf(error), ms: performance.now() - began });
       this.#refusals++;
       this.#number = ++writers;
       this.#sequences.clear();
@@ -134,7 +134,7 @@ async function open(): Promise<Queues | undefined> {
   try {
     return await Queues.open(plan.directory, { now, onFailure: fail });
   } catch (error) {
-    say({ is: 'refused', code: codeOf(error), ms: performance.now() - began });
+    say({ is: 'refused', what: 'open', code: codeOf(error), ms: performance.now() - began });
     return undefined;
   }
 }
@@ -143,12 +143,13 @@ async function create(queues: Queues, name: string): Promise<Queue | undefined> 
   say({ is: 'creating', queue: name });
   const began = performance.now();
   try {
+    if (plan.acknowledgesEarly) say({ is: 'created', queue: name, ms: 0 });
     const { queue } = await queues.create(name, plan.limitsOf?.[name] ?? plan.limits);
     const { createdAt } = queue.stat();
     say({ is: 'created', queue: name, createdAt, ms: performance.now() - began });
     return queue;
   } catch (error) {
-    say({ is: 'refused', code: codeOf(error), ms: performance.now() - began });
+    say({ is: 'refused', what: 'create', code: codeOf(error), ms: performance.now() - began });
     return undefined;
   }
 }
@@ -171,11 +172,12 @@ async function replace(queues: Queues, name: string): Promise<void> {
 
 async function session(crew: readonly Writer[], last: boolean): Promise<void> {
   say({ is: 'opening' });
+  const began = performance.now();
   const queues = await open();
   if (queues === undefined) return;
-  say({ is: 'opened' });
+  say({ is: 'opened', ms: performance.now() - began });
   if (plan.handles !== null && !short) useHandles(plan.handles);
-  for (const { reason } of queues.unreadable) say({ is: 'refused', code: reason.code, ms: 0 });
+  for (const { reason } of queues.unreadable) say({ is: 'refused', what: 'file', code: reason.code, ms: 0 });
   const served: Queue[] = [];
   for (const name of plan.queues) {
     const queue = queues.all.find((one) => one.name === name) ?? (await create(queues, name));

@@ -1,0 +1,6 @@
+/**
+ * A start that takes nothing away.
+ */
+export * from '../../../src/queue/leftovers.js';
+
+export const removeLeftovers = (): void => undefined;
