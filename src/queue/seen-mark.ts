@@ -8,6 +8,7 @@
 import { readFileSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { isRoteraError } from '../errors.js';
 import { fromDisk, syncDirectory, withFile } from './disk.js';
 import { type Home, homeOf, isCopy } from './file-meta.js';
 import { removeSoon, temporaryPath } from './leftovers.js';
@@ -56,15 +57,17 @@ export class SeenMark {
   /** Takes note of a new epoch. Never throws; durable on return, unless the disk is full or fails. */
   async drawn(seen: Seen): Promise<void> {
     // The old mark would contradict the file at each start.
-    if (!(await this.#write(seen))) await removeSoon(seenMarkOf(this.#path));
+    if ((await this.#write(seen)) !== 'written') void removeSoon(seenMarkOf(this.#path));
   }
 
   /** Takes note of a push, if it is the first. As {@link drawn}; what fails is tried again with the next push. */
   async pushed(seen: Seen): Promise<void> {
-    if (seen.next > this.#next && (await this.#write(seen))) this.#next = Number.POSITIVE_INFINITY;
+    if (seen.next <= this.#next) return;
+    // A disk that hangs is not to hold up every push.
+    if ((await this.#write(seen)) !== 'failed') this.#next = Number.POSITIVE_INFINITY;
   }
 
-  async #write(seen: Seen): Promise<boolean> {
+  async #write(seen: Seen): Promise<'written' | 'failed' | 'hangs'> {
     const path = seenMarkOf(this.#path);
     const temporary = temporaryPath(path);
     try {
@@ -75,10 +78,10 @@ export class SeenMark {
       });
       await fromDisk(rename(temporary, path));
       await syncDirectory(dirname(path));
-      return true;
-    } catch {
-      await removeSoon(temporary);
-      return false;
+      return 'written';
+    } catch (error) {
+      void removeSoon(temporary);
+      return isRoteraError(error, 'commit_timeout') ? 'hangs' : 'failed';
     }
   }
 }

@@ -1,3 +1,4 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { EXIT_CODES } from '../../cli/exit-codes.js';
@@ -32,7 +33,10 @@ t.test('stat shows one queue or all, for people and for programs', async (t) => 
 t.test('a command that fails says why on standard error, with an exit code of its own', async (t) => {
   const { client, url } = await startServer(t);
   await client.create('55', { ...LIMITS, maxMessageBytes: 10 });
-  const files = t.testdir({ '55.rot': '', '55.txt': 'no certificate' });
+  const files = join(t.testdirName, 'files');
+  mkdirSync(files);
+  writeFileSync(join(files, '55.rot'), '');
+  writeFileSync(join(files, '55.txt'), 'no certificate');
   const nobody = 'http://127.0.0.1:1';
   const failures: ReadonlyArray<readonly [words: string[], exit: number, code: ErrorCode]> = [
     [['push', 'none'], 66, 'queue_not_found'],

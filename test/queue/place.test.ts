@@ -31,7 +31,8 @@ t.test('a file that is removed while it needs room is no disk that fails', async
 });
 
 t.test('a file that has taken the place of another is not written to when that needs room', async (t) => {
-  const [directory, elsewhere] = [t.testdir(), t.testdir({ other: {} })];
+  const root = t.testdir({ served: {}, other: {} });
+  const [directory, elsewhere] = [join(root, 'served'), root];
   const { queue, failures } = await opened(t, directory);
   const other = await Queues.open(join(elsewhere, 'other'), { now: Date.now });
   const theirs = (await other.create('q', LIMITS)).queue;
