@@ -3,7 +3,7 @@
  * the marks (seen-mark.ts) of files that are gone.
  */
 import { randomBytes } from 'node:crypto';
-import { readdirSync, rmSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fromDisk } from './disk.js';
@@ -21,39 +21,33 @@ export function temporaryPath(path: string): string {
 }
 
 /**
- * Removes what interrupted creates and removed files left in a directory. To be called under its lock, before this process makes a file there: then
- * the one who may still be making a file is a command line, and it fails cleanly should its file be taken for a leftover.
- * @param now ms since the epoch
+ * Removes what interrupted creates and removed files left in a directory. To be called under its lock, before this process makes a
+ * file there: then the one who may still be making a file is a command line, and it fails cleanly should its file be taken for a
+ * leftover. Resolves when all of it is gone, or the disk does not answer.
+ * @param now ms since the epoch @throws at once, what the system throws when the directory cannot be read
  */
-export function removeLeftovers(directory: string, now: number): void {
+export function removeLeftovers(directory: string, now: number): Promise<unknown> {
   const files = readdirSync(directory);
-  for (const file of files) {
-    const path = join(directory, file);
+  const isLeft = (file: string): boolean => {
     const marked = MARK.exec(file)?.[1];
-    if (marked !== undefined && !files.includes(marked)) removeIfPossible(path);
+    if (marked !== undefined && !files.includes(marked)) return true;
     const pid = LEFTOVER.exec(file)?.[1];
-    if (pid === undefined) continue;
-    const stat = statSync(path, { throwIfNoEntry: false });
-    if (stat === undefined || (isElsewhere(Number(pid)) && now - stat.mtimeMs < STILL_MS)) continue;
-    removeIfPossible(path);
-  }
+    if (pid === undefined) return false;
+    const stat = statSync(join(directory, file), { throwIfNoEntry: false });
+    return stat !== undefined && !(isElsewhere(Number(pid)) && now - stat.mtimeMs < STILL_MS);
+  };
+  return Promise.all(files.filter(isLeft).map((file) => removeSoon(join(directory, file))));
 }
 
-/** What stays goes at a later start; nothing that is asked for hangs on it. */
-export function removeIfPossible(path: string): void {
-  try {
-    rmSync(path, { force: true });
-  } catch {
-    // A disk that fails: whoever writes to it next is told.
-  }
-}
-
-/** As {@link removeIfPossible}, without holding anybody up. Never rejects; resolves when it is gone, or the disk does not answer. */
+/**
+ * Removes a file, without holding anybody up. What stays goes at a later start; nothing that is asked for hangs on it. Never rejects;
+ * resolves when it is gone, or the disk does not answer.
+ */
 export async function removeSoon(path: string): Promise<void> {
   try {
     await fromDisk(rm(path, { force: true }));
   } catch {
-    // As above.
+    // A disk that fails: whoever writes to it next is told.
   }
 }
 

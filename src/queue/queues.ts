@@ -65,6 +65,8 @@ export class Queues {
     readonly directory: string,
     readonly options: QueuesOptions,
     private readonly lock: DirectoryLock,
+    /** Never rejects. */
+    private readonly leftovers: Promise<unknown>,
   ) {
     const { pollMs = POLL_MS } = options;
     if (pollMs > 0) this.#poll = setInterval(() => void this.#look(), pollMs).unref();
@@ -98,8 +100,7 @@ export class Queues {
       throw new RoteraError('directory_unusable', text, {}, { cause });
     }
     const lock = lockDirectory(directory);
-    removeLeftovers(directory, options.now());
-    return new Queues(directory, options, lock);
+    return new Queues(directory, options, lock, removeLeftovers(directory, options.now()));
   }
 
   /** All open queues, sorted by name. */
@@ -209,6 +210,7 @@ export class Queues {
   }
 
   async #scan(): Promise<void> {
+    await this.leftovers;
     for (const [name, queue] of this.#open) {
       if (this.#closed) return;
       // Alone: a file that is made under this name shares the lock file, and must not be opened before the old one is closed.

@@ -3,4 +3,4 @@
  */
 export * from '../../../src/queue/leftovers.js';
 
-export const removeLeftovers = (): void => undefined;
+export const removeLeftovers = (): Promise<void> => Promise.resolve();
