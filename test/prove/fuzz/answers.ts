@@ -72,6 +72,8 @@ class Judge {
     else if (isBare) this.#refused(status, undefined);
     else this.#problem(status, head, body, length);
     if (/^transfer-encoding: chunked$/im.test(head)) return this.#behindChunks(body);
+    // To a client of HTTP/1.0, a stream goes on until the connection ends.
+    if (status === 200 && !/^content-length: /im.test(head)) return undefined;
     return isBare ? body : body + length;
   }
 
