@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { rmSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Command, Option } from 'clipanion';
 import { messageOf, RoteraError } from '../../src/errors.js';
+import { failedMarkOf } from '../../src/queue/failed-mark.js';
 import { queueName } from '../../src/queue/queue-name.js';
 import { seenMarkOf } from '../../src/queue/seen-mark.js';
 import { BaseCommand } from '../command.js';
@@ -60,8 +60,7 @@ export class RemoveCommand extends BaseCommand {
 
 function removeRotFile(file: string): void {
   try {
-    const failed = join(dirname(file), `.${basename(file)}.failed`);
-    for (const path of [file, `${file}-lock`, failed, seenMarkOf(file)]) rmSync(path, { force: true });
+    for (const path of [file, `${file}-lock`, failedMarkOf(file), seenMarkOf(file)]) rmSync(path, { force: true });
   } catch (cause) {
     throw new RoteraError('directory_unusable', `${file} cannot be removed: ${messageOf(cause)}.`, {}, { cause });
   }

@@ -12,17 +12,17 @@ import { messageOf, RoteraError, systemCode } from '../errors.js';
 /** A disk that does not answer a trial within so long is taken for broken. */
 const TRIAL_MS = 20_000;
 
-const markOf = (path: string): string => join(dirname(path), `.${basename(path)}.failed`);
+export const failedMarkOf = (path: string): string => join(dirname(path), `.${basename(path)}.failed`);
 
 /** Whether the last write to a file failed, and none succeeded since. */
-export const isMarked = (path: string): boolean => existsSync(markOf(path));
+export const isMarked = (path: string): boolean => existsSync(failedMarkOf(path));
 
 /**
  * Leaves the mark; it is there on return, unless the disk does not answer. Never throws: on a broken disk there may be no room for
  * it. Then the next start finds no mark, and the next push fails as this one did.
  */
 export function markFailed(path: string, error: RoteraError): void {
-  const mark = markOf(path);
+  const mark = failedMarkOf(path);
   const text = JSON.stringify({ reason: error.message });
   // To wait for such a disk would hold up everybody, those who are to be told of it first.
   if (error.code === 'commit_timeout') return void writeFile(mark, text).catch(() => undefined);
@@ -33,7 +33,7 @@ export function markFailed(path: string, error: RoteraError): void {
 
 /** Undefined when the file may be written: there is no mark, or a trial write succeeded and it was taken away. */
 export async function tryAgain(path: string): Promise<RoteraError | undefined> {
-  const mark = markOf(path);
+  const mark = failedMarkOf(path);
   if (!isMarked(path)) return undefined;
   const failure = await trial(path);
   if (failure === undefined) {

@@ -1,7 +1,6 @@
 /**
  * What a queue keeps, and what it must rotate out. Pure: the same answer for the same arguments.
  */
-
 import type { Limits } from './limits.js';
 
 /** Where a run of stored messages begins, and how many payload bytes were pushed before it. */
