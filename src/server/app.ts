@@ -1,6 +1,7 @@
 /**
  * The HTTP application: routes, limits, error answers, who may use it. Does not listen.
  */
+import { type IncomingMessage, METHODS } from 'node:http';
 import type { ServerOptions as TlsOptions } from 'node:https';
 import { Socket } from 'node:net';
 import websocket from '@fastify/websocket';
@@ -90,6 +91,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     // Refused in our own form (stop.ts).
     return503OnClosing: false,
     clientErrorHandler: malformed.refuse,
+    rewriteUrl: urlToRoute,
     frameworkErrors: (error: FastifyError, _request: FastifyRequest, reply: FastifyReply) =>
       refuseUnrouted(error, reply, limits, metrics),
     [tls === undefined ? 'http' : 'https']: {
@@ -162,7 +164,19 @@ async function addSockets(app: FastifyInstance, { limits, metrics }: Context): P
   );
 }
 
-/** What the router refuses before any hook or handler of ours is called: an URL that is none. */
+const KNOWN_METHODS: ReadonlySet<string | undefined> = new Set(METHODS);
+
+/**
+ * Node's parser takes RTSP and the preface of HTTP/2 for requests too, with methods that no router knows of, not even its handler
+ * of what is not found. They are sent where an URL goes that is none.
+ */
+function urlToRoute(request: IncomingMessage): string {
+  if (KNOWN_METHODS.has(request.method)) return request.url as string;
+  request.method = 'GET';
+  return '/%';
+}
+
+/** What the router refuses before any hook or handler of ours is called: an URL that is none, a method of another protocol. */
 function refuseUnrouted(error: FastifyError, reply: FastifyReply, limits: ServerLimits, metrics: Metrics): void {
   const known = toRoteraError(error, limits.maxPushBytes);
   metrics.refused(known.code);

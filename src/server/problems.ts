@@ -25,7 +25,8 @@ export function toRoteraError(error: FastifyError, maxPushBytes: number): Rotera
     return new RoteraError('push_too_large', text, { maxPushBytes }, options);
   }
   if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
-    const text = 'This request is not well formed: an escape in its URL, a name that is too long, or a header.';
+    const text =
+      'This request is not well formed: its method, an escape in its URL, a name that is too long, or a header.';
     return new RoteraError('bad_parameter', text, {}, options);
   }
   return new RoteraError('internal', 'Something went wrong here; the log of the server says what.', {}, options);

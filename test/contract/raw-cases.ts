@@ -120,6 +120,11 @@ export const REQUESTS: readonly RawCase[] = [
   malformed('HTTP/1.1x', get('', 'GET /queues/q HTTP/1.1x')),
   malformed('http/1.1', get('', 'GET /queues/q http/1.1')),
   malformed('the preface of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
+  malformed('a request of RTSP', get('', 'DESCRIBE /queues/q RTSP/1.0')),
+  malformed(
+    'a request of RTSP to upgrade',
+    get('Connection: Upgrade\r\nUpgrade: websocket\r\n', 'FLUSH /queues/q/tail RTSP/1.0'),
+  ),
   malformed('the start of TLS', Buffer.from('1603010200010001fc0303', 'hex')),
   malformed('a method that is none', get('', 'FOO /queues/q HTTP/1.1')),
   malformed('a method in small letters', get('', 'get /queues/q HTTP/1.1')),
