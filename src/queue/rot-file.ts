@@ -15,11 +15,9 @@
  */
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Batch } from '../batch.js';
 import { isRoteraError, RoteraError, systemCode } from '../errors.js';
 import { Allocation } from './allocation.js';
-import { BLOCK_BYTES, FOLD_BYTES } from './block.js';
-import { type BlockCache, BlockStore, chunkEntries } from './block-store.js';
+import { type BlockCache, BlockStore } from './block-store.js';
 import { type Entry, Environment } from './environment.js';
 import {
   CONFIG_KEY,
@@ -35,10 +33,9 @@ import {
 } from './file-meta.js';
 import { FilePlace } from './file-place.js';
 import { checkHandles } from './handles.js';
-import { foldedBytes, foldInto, type Layout, layOut } from './layout.js';
 import type { Limits } from './limits.js';
+import { type Change, type Plan, Planner } from './plan.js';
 import { probe } from './probe.js';
-import { rotate } from './retention.js';
 import { commitPages, PAGE_BYTES } from './room.js';
 import { SeenMark } from './seen-mark.js';
 import { StoredMessages } from './stored-messages.js';
@@ -56,24 +53,7 @@ export interface RotFileOptions {
   readonly readOnly?: RoteraError;
 }
 
-/** What one commit changes. */
-export interface Change {
-  /** Appended in order, with consecutive ids from `state.next` on. */
-  readonly batches: readonly Batch[];
-  /** Cursors and producers. */
-  readonly entries: readonly Entry[];
-}
-
 const NO_CHANGE: Change = { batches: [], entries: [] };
-
-interface Plan {
-  readonly state: FileState;
-  /** Chunks that rotation removes. */
-  readonly gone: readonly Buffer[];
-  readonly layout: Layout | undefined;
-  readonly entries: readonly Entry[];
-  readonly pages: number;
-}
 
 /** One commit at a time; reads are synchronous, show durable messages only, and hold no snapshot. */
 export class RotFile {
@@ -84,6 +64,7 @@ export class RotFile {
   readonly #allocation: Allocation;
   // Runtime.
   readonly #store: BlockStore;
+  readonly #planner: Planner;
   readonly #headers: ValueHeaders | undefined;
   readonly #place: FilePlace;
   /** Once it is open for writing. */
@@ -101,6 +82,7 @@ export class RotFile {
     this.#allocation = new Allocation(place, environment, this.#config.limit);
     this.#store = new BlockStore(environment, options.blocks);
     this.#messages = new StoredMessages(this.#store, readMeta<FileState>(environment, STATE_KEY));
+    this.#planner = new Planner(this.#config.limits, this.#messages, this.#store);
     if (options.readOnly === undefined) this.#headers = new ValueHeaders(place.path, this.state.next);
     this.#failure = options.readOnly;
   }
@@ -176,7 +158,7 @@ export class RotFile {
     if (this.#failure !== undefined) throw this.#failure;
     let diskMs = 0;
     for (let step = 0; step < MOST_ROOM_STEPS; step++) {
-      const plan = this.#plan(change, now);
+      const plan = this.#planner.change(change, now);
       const missing = this.#allocation.shortfall(plan.pages);
       // Asked before anything is rotated out for it.
       if (plan.pages > this.#allocation.most) throw this.#tooLarge(plan);
@@ -202,7 +184,7 @@ export class RotFile {
 
   /** Rotates out what has become too old. Does nothing when nothing has. Resolves and throws as {@link commit}. */
   async expire(now: number): Promise<number> {
-    return this.#youngEnough(now) > this.state.oldest ? await this.commit(NO_CHANGE, now) : 0;
+    return this.#planner.youngEnough(now) > this.state.oldest ? await this.commit(NO_CHANGE, now) : 0;
   }
 
   /** Whether the file still stands under its path. */
@@ -232,67 +214,17 @@ export class RotFile {
     await this.#mark.drawn({ epoch: this.epoch, next });
   }
 
-  #youngEnough(now: number): number {
-    const { maxAgeSeconds } = this.limits;
-    const { oldest, next } = this.state;
-    if (maxAgeSeconds === null || oldest === next) return oldest;
-    const cutoff = now - maxAgeSeconds * 1000;
-    const time = this.#messages.timeOf(oldest);
-    return time !== undefined && time >= cutoff ? oldest : this.#messages.idAt(cutoff);
-  }
-
-  #plan({ batches, entries }: Change, now: number): Plan {
-    const before = this.state;
-    // That of the newest message: a cursor that moves makes none.
-    const time = batches.length > 0 ? Math.max(now, before.time) : before.time;
-    let { next, position } = before;
-    for (const batch of batches) {
-      next += batch.count;
-      position += batch.bytes;
-    }
-    const youngEnough = this.#youngEnough(now);
-    const rotation = rotate(this.limits, before, { next, position }, youngEnough, this.#store.walk(before.oldest));
-    const layout = batches.length === 0 ? undefined : this.#layOut(batches, time, rotation.oldest < before.next);
-    const rotated = {
-      byCount: before.rotated.byCount + rotation.byCount,
-      byBytes: before.rotated.byBytes + rotation.byBytes,
-      byAge: before.rotated.byAge + rotation.byAge,
-      byRoom: before.rotated.byRoom,
-    };
-    const state = { oldest: rotation.oldest, next, position, time, rotated };
-    const stored = [...(layout === undefined ? [] : chunkEntries(layout.chunks)), ...entries];
-    return this.#planned(state, layout, stored);
-  }
-
-  #planned(state: FileState, layout?: Layout, entries: readonly Entry[] = []): Plan {
-    const gone = this.#store.keysBelow(state.oldest, this.state);
-    const sizes = entries.map(({ value }) => value?.length ?? 0);
-    return { state, gone, layout, entries, pages: commitPages(sizes, gone.length) };
-  }
-
-  #layOut(batches: readonly Batch[], time: number, keepTail: boolean): Layout {
-    const blockBytes = Math.min(BLOCK_BYTES, Math.max(1, Math.floor(this.limits.maxBytes / 64)));
-    const foldBytes = Math.min(FOLD_BYTES, blockBytes);
-    const { next: first, position } = this.state;
-    const options = { first, position, time, blockBytes, foldBytes };
-    const tail = keepTail ? this.#messages.foldable(foldBytes) : undefined;
-    if (tail !== undefined && tail.end + foldedBytes(batches) <= foldBytes) return foldInto(tail, batches, options);
-    return layOut(batches, options);
-  }
-
   /** Writes the state once more: what the last commits freed becomes usable, and the disk is shown to work. Durable on return. */
   async settle(): Promise<number> {
-    return await this.#apply(this.#planned(this.state));
+    return await this.#apply(this.#planner.rewrite());
   }
 
   /** Settles what the last commits freed; when that is not enough, rotates further than the limits ask for. */
   async #makeRoom(missing: number): Promise<number> {
     const state = this.state;
     if (this.#allocation.unsettled > 2 * commitPages([]) || state.oldest === state.next) return await this.settle();
-    const wanted = Math.max(missing, Math.ceil(this.#config.limit / 4096 / ROOM_SHARE));
-    const oldest = this.#store.oldestWithout(wanted, state);
-    const rotated = { ...state.rotated, byRoom: state.rotated.byRoom + oldest - state.oldest };
-    return await this.#apply(this.#planned({ ...state, oldest, rotated }));
+    const wanted = Math.max(missing, Math.ceil(this.#config.limit / PAGE_BYTES / ROOM_SHARE));
+    return await this.#apply(this.#planner.rotateFurther(wanted));
   }
 
   async #apply({ state, gone, layout, entries, pages }: Plan): Promise<number> {

@@ -1,0 +1,111 @@
+/**
+ * What a commit is to write, before anything is written: the state after it, what rotation takes, where the messages go, and the
+ * room that all of it needs.
+ */
+import type { Batch } from '../batch.js';
+import { BLOCK_BYTES, FOLD_BYTES } from './block.js';
+import { type BlockStore, chunkEntries } from './block-store.js';
+import type { Entry } from './environment.js';
+import type { FileState } from './file-meta.js';
+import { foldedBytes, foldInto, type Layout, layOut } from './layout.js';
+import type { Limits } from './limits.js';
+import { rotate } from './retention.js';
+import { commitPages } from './room.js';
+import type { StoredMessages } from './stored-messages.js';
+
+/** What one commit changes. */
+export interface Change {
+  /** Appended in order, with consecutive ids from `state.next` on. */
+  readonly batches: readonly Batch[];
+  /** Cursors and producers. */
+  readonly entries: readonly Entry[];
+}
+
+export interface Plan {
+  /** As it will be. */
+  readonly state: FileState;
+  /** Keys of the chunks that rotation removes. */
+  readonly gone: readonly Buffer[];
+  /** Of the messages that are appended, if there are any. */
+  readonly layout: Layout | undefined;
+  /** All that is stored but the state: chunks, cursors, producers. */
+  readonly entries: readonly Entry[];
+  /** The most pages of the file that it takes. */
+  readonly pages: number;
+}
+
+/** Plans the commits of one file. Writes nothing, and changes nothing but what the cache holds. */
+export class Planner {
+  readonly #limits: Limits;
+  readonly #messages: StoredMessages;
+  readonly #store: BlockStore;
+
+  /** @param messages what is kept, as last flushed @param store where it is kept */
+  constructor(limits: Limits, messages: StoredMessages, store: BlockStore) {
+    this.#limits = limits;
+    this.#messages = messages;
+    this.#store = store;
+  }
+
+  /** The oldest id that age alone would keep. @param now ms since the epoch */
+  youngEnough(now: number): number {
+    const { maxAgeSeconds } = this.#limits;
+    const { oldest, next } = this.#messages.state;
+    if (maxAgeSeconds === null || oldest === next) return oldest;
+    const cutoff = now - maxAgeSeconds * 1000;
+    const time = this.#messages.timeOf(oldest);
+    return time !== undefined && time >= cutoff ? oldest : this.#messages.idAt(cutoff);
+  }
+
+  /** A change, and the rotation that the limits ask for with it. @param now ms since the epoch */
+  change({ batches, entries }: Change, now: number): Plan {
+    const before = this.#messages.state;
+    // That of the newest message: a cursor that moves makes none.
+    const time = batches.length > 0 ? Math.max(now, before.time) : before.time;
+    let { next, position } = before;
+    for (const batch of batches) {
+      next += batch.count;
+      position += batch.bytes;
+    }
+    const youngEnough = this.youngEnough(now);
+    const rotation = rotate(this.#limits, before, { next, position }, youngEnough, this.#store.walk(before.oldest));
+    const layout = batches.length === 0 ? undefined : this.#layOut(batches, time, rotation.oldest < before.next);
+    const rotated = {
+      byCount: before.rotated.byCount + rotation.byCount,
+      byBytes: before.rotated.byBytes + rotation.byBytes,
+      byAge: before.rotated.byAge + rotation.byAge,
+      byRoom: before.rotated.byRoom,
+    };
+    const state = { oldest: rotation.oldest, next, position, time, rotated };
+    return this.#plan(state, layout, [...(layout === undefined ? [] : chunkEntries(layout.chunks)), ...entries]);
+  }
+
+  /** The state as it is, once more. */
+  rewrite(): Plan {
+    return this.#plan(this.#messages.state);
+  }
+
+  /** Rotation beyond what the limits ask for, until so many pages are free. */
+  rotateFurther(pages: number): Plan {
+    const { state } = this.#messages;
+    const oldest = this.#store.oldestWithout(pages, state);
+    const rotated = { ...state.rotated, byRoom: state.rotated.byRoom + oldest - state.oldest };
+    return this.#plan({ ...state, oldest, rotated });
+  }
+
+  #plan(state: FileState, layout?: Layout, entries: readonly Entry[] = []): Plan {
+    const gone = this.#store.keysBelow(state.oldest, this.#messages.state);
+    const sizes = entries.map(({ value }) => value?.length ?? 0);
+    return { state, gone, layout, entries, pages: commitPages(sizes, gone.length) };
+  }
+
+  #layOut(batches: readonly Batch[], time: number, keepTail: boolean): Layout {
+    const blockBytes = Math.min(BLOCK_BYTES, Math.max(1, Math.floor(this.#limits.maxBytes / 64)));
+    const foldBytes = Math.min(FOLD_BYTES, blockBytes);
+    const { next: first, position } = this.#messages.state;
+    const options = { first, position, time, blockBytes, foldBytes };
+    const tail = keepTail ? this.#messages.foldable(foldBytes) : undefined;
+    if (tail !== undefined && tail.end + foldedBytes(batches) <= foldBytes) return foldInto(tail, batches, options);
+    return layOut(batches, options);
+  }
+}
