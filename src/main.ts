@@ -81,7 +81,11 @@ export async function serve(load: () => Config, context: ServeContext): Promise<
       app.log.warn({ err: error }, 'systemd cannot be told how the service stands'),
     );
     const server: Server = { config, queues, access, app, manager };
-    const stopping = takeSignals(server, load);
+    let tellStarted: () => void = () => undefined;
+    const started = new Promise<void>((resolve) => {
+      tellStarted = resolve;
+    });
+    const stopping = takeSignals(server, load, started);
     const asked = new Promise<void>((resolve) => stopping.addEventListener('abort', () => resolve()));
     let listening: Promise<string> | undefined;
     // Between the steps a stop may have been asked for: then nothing more is opened, made or told.
@@ -103,6 +107,7 @@ export async function serve(load: () => Config, context: ServeContext): Promise<
       onChange = logChanges(app);
       app.log.info({ address, version, queues: queues.all.length }, 'the server is ready');
       manager.ready(status(queues));
+      tellStarted();
     };
     // Closing the queues, below, cuts a start short that is at many of them.
     await Promise.race([start().then(() => asked), asked]);
@@ -152,8 +157,8 @@ function logChanges({ log }: App): QueuesOptions['onChange'] {
   };
 }
 
-/** Takes the signals from now on. Aborts when one has come that asks for a stop. */
-function takeSignals(server: Server, load: () => Config): AbortSignal {
+/** Takes the signals from now on. Aborts when one has come that asks for a stop. @param started a reload waits for it */
+function takeSignals(server: Server, load: () => Config, started: Promise<void>): AbortSignal {
   const asked = new AbortController();
   const stop = (): void => {
     if (asked.signal.aborted) process.exit(130);
@@ -163,6 +168,7 @@ function takeSignals(server: Server, load: () => Config): AbortSignal {
   };
   // A slow one must not put back what a later one has replaced.
   const reloadInTurn = inTurn(async () => {
+    await started;
     if (!asked.signal.aborted) await reload(server, load, asked.signal);
   });
   // A terminal that is closed takes its server along; anyone else who hangs up wants a reload.

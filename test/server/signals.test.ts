@@ -134,8 +134,8 @@ t.test('a second signal ends the process at once', async (t) => {
   t.equal(await stopped, 130);
 });
 
-/** Holds up one sync, the n-th from the start, until half a second behind SIGTERM. */
-const slowSync = (nth: number): string => `
+/** Holds up one sync, the n-th from the start, until half a second behind a signal. */
+const slowSync = (nth: number, signal: NodeJS.Signals): string => `
   import { open } from 'node:fs/promises';
   const file = await open('/dev/null');
   const handle = Object.getPrototypeOf(file);
@@ -146,32 +146,44 @@ const slowSync = (nth: number): string => `
     if (--left === 0) {
       const alive = setInterval(() => undefined, 1000);
       process.stderr.write('held up');
-      await new Promise((resolve) => process.once('SIGTERM', () => setTimeout(resolve, 500)));
+      await new Promise((resolve) => process.once('${signal}', () => setTimeout(resolve, 500)));
       clearInterval(alive);
     }
     return sync.call(this);
   };`;
+
+/** A server of two declared queues that is held up while it starts. */
+async function heldUp(t: Test, nth: number, signal: NodeJS.Signals) {
+  const directory = t.testdir({
+    rots: {},
+    'config.json': JSON.stringify({ queues: { first: SMALL, second: SMALL } }),
+    'slow-sync.mjs': slowSync(nth, signal),
+  });
+  const words = ['--dir', join(directory, 'rots'), '--config', join(directory, 'config.json')];
+  const env = { ROTERA_PORT: '0', NODE_OPTIONS: `--import=${join(directory, 'slow-sync.mjs')}` };
+  const child = start(['serve', ...words, '--log-level', 'info'], { env });
+  t.teardown(() => child.kill('SIGKILL'));
+  const heard = new Heard(child);
+  while (!heard.stderr.includes('held up')) await once(heard, 'change');
+  child.kill(signal);
+  return { directory, child, heard };
+}
 
 for (const [during, nth] of [
   ['before the port is open', 1],
   ['while declared queues are made', 2],
 ] as const) {
   t.test(`SIGTERM ${during}: nothing more is begun, and the process ends with 0`, async (t) => {
-    const directory = t.testdir({
-      rots: {},
-      'config.json': JSON.stringify({ queues: { first: SMALL, second: SMALL } }),
-      'slow-sync.mjs': slowSync(nth),
-    });
-    const words = ['--dir', join(directory, 'rots'), '--config', join(directory, 'config.json')];
-    const env = { ROTERA_PORT: '0', NODE_OPTIONS: `--import=${join(directory, 'slow-sync.mjs')}` };
-    const child = start(['serve', ...words, '--log-level', 'info'], { env });
-    t.teardown(() => child.kill('SIGKILL'));
-    const heard = new Heard(child);
-    while (!heard.stderr.includes('held up')) await once(heard, 'change');
-    child.kill('SIGTERM');
+    const { directory, child, heard } = await heldUp(t, nth, 'SIGTERM');
     t.strictSame(await once(child, 'exit'), [0, null]);
     t.equal(heard.stdout, '', 'it is not said to listen');
     t.notMatch(heard.stderr, nth === 1 ? /listening|ready/ : /ready/);
     t.equal(existsSync(join(directory, 'rots', 'second.rot')), false, 'no further queue is made');
   });
 }
+
+t.test('SIGHUP before the port is open: the reload waits until the server has started', async (t) => {
+  const { heard } = await heldUp(t, 1, 'SIGHUP');
+  while (!heard.stderr.includes('the configuration was read again')) await once(heard, 'change');
+  t.match(heard.stderr, /the server is ready[^]*the configuration was read again/);
+});
