@@ -14,7 +14,6 @@ import { processMetrics } from './process-metrics.js';
 import { CURSOR_FAMILIES, QUEUE_FAMILIES, type WatchedQueue } from './queue-families.js';
 import { familyText, type Labelled, label } from './series.js';
 import { ServedQueues } from './served.js';
-import type { Tails } from './tails.js';
 
 export const METRICS_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
 /** Most queues, and most cursors, that have series of their own: bounds a scrape. The first by name; the others are counted. */
@@ -36,7 +35,13 @@ type Drop = (typeof DROPS)[number];
 /** What a scrape looks at. */
 export interface Watched {
   readonly queues: Queues;
-  readonly tails: Tails;
+  readonly tails: {
+    /** How many are open, in all and of one queue. */
+    readonly open: number;
+    count(queue: Queue): number;
+    /** How many of each queue are slow, where any is. */
+    slow(): Map<Queue, number>;
+  };
   /** Connections open. */
   readonly connections: () => Promise<number>;
 }
