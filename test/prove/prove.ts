@@ -36,9 +36,13 @@ async function prove(words: Words): Promise<boolean> {
     stream: process.stderr,
   });
   const began = performance.now();
-  console.log(`${name}: ${proof.about}\nseed ${seed}, ${rounds} ${proof.round}`);
+  const elapsed = (): number => Math.floor((performance.now() - began) / 60_000);
+  // One that goes on for as long as it was told: then time is what it counts.
+  const isTimed = proof.lasting === true && words.bounded;
+  const [total, unit] = isTimed ? [minutes, 'minutes'] : [rounds, proof.round];
+  console.log(`${name}: ${proof.about}\nseed ${seed}, ${total} ${unit}`);
   try {
-    bar.start(rounds, 0, { text: '' });
+    bar.start(total, 0, { text: '' });
     const outcome = await proof.run({
       seed,
       rounds,
@@ -47,8 +51,8 @@ async function prove(words: Words): Promise<boolean> {
       memory,
       keep,
       progress: (done, of, text = '') => {
-        bar.setTotal(of);
-        bar.update(done, { text });
+        if (!isTimed) bar.setTotal(of);
+        bar.update(isTimed ? Math.min(elapsed(), total) : done, { text });
       },
       print: (line) => console.log(line),
     });
