@@ -4,7 +4,8 @@
 import { lstatSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import type { FastifyInstance, FastifyListenOptions } from 'fastify';
-import { messageOf, RoteraError } from '../errors.js';
+import { isRoteraError, messageOf, RoteraError } from '../errors.js';
+import { isLoopback } from './origins.js';
 
 interface ListenOptions {
   readonly host: string;
@@ -30,12 +31,13 @@ export async function listen(app: FastifyInstance, options: ListenOptions): Prom
   if (fd === undefined && socket !== undefined) checkLength(socket);
   try {
     // fastify takes a missing host for localhost, and then opens a second socket.
-    if (fd !== undefined) return await listenOn(app, { host, fd } as FastifyListenOptions);
+    if (fd !== undefined) return checkInherited(app, host, await listenOn(app, { host, fd } as FastifyListenOptions));
     if (socket === undefined) return await listenOn(app, { host, port });
     await removeStale(socket);
     await app.listen({ path: socket });
     return socket;
   } catch (error) {
+    if (isRoteraError(error)) throw error;
     if (fd === undefined && socket !== undefined) throw explain(error, socket, SOCKET_ADVICE);
     throw explain(error, fd === undefined ? `${host}:${port}` : `descriptor ${fd}`, ADVICE);
   }
@@ -61,6 +63,17 @@ async function listenOn(app: FastifyInstance, options: FastifyListenOptions): Pr
   } finally {
     server.address = address;
   }
+}
+
+/**
+ * What may be done without a token, and under which names the server answers, is said by `host`: a socket that is passed on must
+ * not be open to more than that. @returns the address, as it is given
+ */
+function checkInherited(app: FastifyInstance, host: string, address: string): string {
+  const its = app.server.address();
+  if (!isLoopback(host) || its === null || typeof its === 'string' || isLoopback(its.address)) return address;
+  const text = `the socket that was passed on is open at ${its.address}, but host is ${host}, which is for this machine alone. Set host to ${its.address} as well`;
+  throw new RoteraError('bad_config', `Cannot listen: ${text}.`, { option: 'host', value: host });
 }
 
 /** Of a longer path only the beginning would be used (sun_path in unix(7)). */

@@ -134,3 +134,17 @@ t.test('more than one socket is a bad configuration', async (t) => {
   service.supervisor.stdin?.write('start\n');
   t.equal(await ended, 78);
 });
+
+t.test('a socket that is open to other machines needs a host that says so', async (t) => {
+  const directory = t.testdir();
+  const start = async (...words: string[]): Promise<Handover> =>
+    await Handover.open(t, { words: ['--dir', directory, ...words], host: '0.0.0.0' });
+  const refused = await start();
+  const ended = new Promise((resolve) => refused.once('ended', resolve));
+  refused.supervisor.stdin?.write('start\n');
+  t.equal(await ended, 78, 'else everyone could do everything');
+  const accepted = await start('--host', '0.0.0.0', '--allow-anonymous');
+  await accepted.start();
+  t.equal((await fetch(`${accepted.url}/queues`)).status, 200);
+  t.equal(await accepted.stop(), 0);
+});

@@ -21,11 +21,13 @@ done`;
 export interface HandoverOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly words?: readonly string[];
+  /** Where the socket listens (127.0.0.1). */
+  readonly host?: string;
 }
 
 /** A listening socket that no server of ours has: connections to it wait. */
-async function openSocket(): Promise<{ fd: number; url: string; close: () => void }> {
-  const server = createServer().listen(0, '127.0.0.1');
+async function openSocket(host: string): Promise<{ fd: number; url: string; close: () => void }> {
+  const server = createServer().listen(0, host);
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   const { fd } = (server as unknown as { _handle: { fd: number } })._handle;
@@ -57,8 +59,8 @@ export class Handover extends EventEmitter {
     });
   }
 
-  static async open(t: Test, { env = {}, words = [] }: HandoverOptions = {}): Promise<Handover> {
-    const socket = await openSocket();
+  static async open(t: Test, { env = {}, words = [], host = '127.0.0.1' }: HandoverOptions = {}): Promise<Handover> {
+    const socket = await openSocket(host);
     const listen = { LISTEN_FDS: '2', LISTEN_FDNAMES: 'rotera:notify' };
     const command = ['-c', SUPERVISOR, 'sh', process.execPath, ROTERA_SERVER, ...words];
     const supervisor = spawn('sh', command, {
