@@ -75,16 +75,19 @@ export abstract class BaseCommand extends Command<Context> {
   }
 }
 
+/** A URL; with a socket, that is where it is reached. */
+export interface Address {
+  readonly url: string;
+  readonly socketPath?: string | undefined;
+}
+
 /** A command that talks to a server. */
 export abstract class ClientCommand extends BaseCommand {
-  url = Option.String('--url', DEFAULT_URL, { env: 'ROTERA_URL', description: `Address of the server (ROTERA_URL).` });
+  url = Option.String('--url', { description: `Address of the server (ROTERA_URL).` });
   token = Option.String('--token', { env: 'ROTERA_TOKEN', description: 'Access token (better: ROTERA_TOKEN).' });
   ca = Option.String('--ca', { env: 'ROTERA_CA', description: 'Certificates to trust, a PEM file (ROTERA_CA).' });
   insecure = Option.Boolean('--insecure', false, { description: 'Take any certificate.' });
-  socket = Option.String('--socket', {
-    env: 'ROTERA_SOCKET',
-    description: 'Unix socket of the server (ROTERA_SOCKET).',
-  });
+  socket = Option.String('--socket', { description: 'Unix socket of the server (ROTERA_SOCKET).' });
   retry = Option.String('--retry', {
     description: 'How long to try when the server is away, such as 30s (not at first, then 5m).',
   });
@@ -95,11 +98,18 @@ export abstract class ClientCommand extends BaseCommand {
 
   /** One client for the whole command. */
   protected get client(): RoteraClient {
-    this.#client ??= this.connectTo(this.url);
+    this.#client ??= this.connectTo(this.address);
     return this.#client;
   }
 
-  protected connectTo(url: string, token: string | undefined = this.token): RoteraClient {
+  /** Where the server is. What the command line names beats the environment: an address there is not taken to a socket from here. */
+  protected get address(): Address {
+    const { ROTERA_URL, ROTERA_SOCKET } = this.context.env;
+    const socketPath = this.socket ?? (this.url === undefined ? ROTERA_SOCKET : undefined);
+    return { url: this.url ?? ROTERA_URL ?? DEFAULT_URL, socketPath };
+  }
+
+  protected connectTo({ url, socketPath }: Address, token: string | undefined = this.token): RoteraClient {
     const retry = optional(parseSeconds, 'retry', this.retry);
     const fallback = this.waitsForServers
       ? { first: Number.POSITIVE_INFINITY, later: Number.POSITIVE_INFINITY }
@@ -109,7 +119,7 @@ export abstract class ClientCommand extends BaseCommand {
       token,
       ca: this.ca === undefined ? undefined : readCertificates('ca', this.ca),
       insecure: this.insecure,
-      socketPath: this.socket,
+      socketPath,
       retryMs: retry === undefined ? fallback.later : retry * 1000,
       firstRetryMs: retry === undefined ? fallback.first : retry * 1000,
       onRetry: (error) => this.#tellRetry(error),

@@ -30,7 +30,9 @@ export function optionsOf(cli: Definitions, command: RoteraCommand): OptionText[
     const [spellings = '', value] = text.split(' ');
     const names = spellings.split(',');
     const long = names.at(-1) as string;
-    const word = long.slice(2).split('-').at(-1) as string;
+    // `--max-tails-per-token` takes tails.
+    const [counted = ''] = long.slice(2).split('-per-');
+    const word = counted.split('-').at(-1) as string;
     return {
       names,
       value: value === undefined ? undefined : word.toUpperCase(),

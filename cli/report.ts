@@ -9,6 +9,8 @@ import { styleFor } from './style.js';
 /** What to do about an error, where its own text does not say so. */
 const HINTS: Hints = {
   queue_not_found: 'Make it with "rotera create NAME"; "rotera stat" lists what is there.',
+  config_mismatch:
+    'Leave the limit out to take the queue as it is, or change its file with "rotera resize" while the server is stopped.',
   not_found: 'The address of a server has no path: http://HOST:PORT.',
   unauthorized: 'Give a token with ROTERA_TOKEN or --token; "rotera token" makes one, beside the server.',
   forbidden: 'Another token may: ROTERA_TOKEN or --token; "rotera token" makes one, beside the server.',

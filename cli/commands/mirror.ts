@@ -15,7 +15,7 @@ export class MirrorCommand extends ClientCommand {
     category: 'Messages',
     description: 'copy a queue to another server, for ever',
     details: `
-      SOURCE and TARGET are addresses of queues, such as http://edge:8245/queues/55, or names at the server of --url. Each
+      SOURCE and TARGET are addresses of queues, such as http://edge:8245/queues/55, or names at the server of --url or --socket. Each
       message is copied once and in order, and it goes on where it was whatever was stopped or killed in between: the target
       itself remembers how far the copy is. What rotation took before it was copied is told.
 
@@ -83,11 +83,11 @@ export class MirrorCommand extends ClientCommand {
 
   /** An address of a queue, or its name at the usual server. @throws `bad_parameter` */
   #end(text: string, token: string | undefined): End {
-    if (!text.includes('/')) return { client: this.connectTo(this.url, token ?? this.token), queue: text };
+    if (!text.includes('/')) return { client: this.connectTo(this.address, token ?? this.token), queue: text };
     const match = /^(.*?)\/(?:queues\/)?([^/]+)\/?$/.exec(text.includes('://') ? text : `http://${text}`);
     if (match !== null && /^https?:\/\/[^/]/.test(match[1] as string)) {
       const queue = decodeURIComponent(match[2] as string);
-      return { client: this.connectTo(match[1] as string, token ?? this.token), queue };
+      return { client: this.connectTo({ url: match[1] as string }, token ?? this.token), queue };
     }
     const accepted = 'the address of a queue, such as http://host:8245/queues/55, or a name';
     throw new RoteraError('bad_parameter', `${text} is not understood; accepted: ${accepted}.`, {

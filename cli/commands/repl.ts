@@ -49,12 +49,14 @@ export class ReplCommand extends ClientCommand {
 
   /** The commands that run inside find the same server. */
   #environment(): Record<string, string | undefined> {
-    const { url, token, ca, socket } = this;
-    const given = { ROTERA_URL: url, ROTERA_TOKEN: token, ROTERA_CA: ca, ROTERA_SOCKET: socket };
+    const { token, ca } = this;
+    const { url, socketPath } = this.address;
+    const given = { ROTERA_URL: url, ROTERA_TOKEN: token, ROTERA_CA: ca, ROTERA_SOCKET: socketPath };
     return { ...this.context.env, ...given };
   }
 
   async #greet(): Promise<void> {
+    const { url, socketPath } = this.address;
     let found: string;
     try {
       const { queues } = await this.client.list({ retryMs: 0 });
@@ -64,6 +66,6 @@ export class ReplCommand extends ClientCommand {
     } catch (error) {
       found = `${error instanceof Error ? error.message : String(error)} Each word tries again`;
     }
-    await this.print(`rotera ${packageVersion()} at ${this.url}; ${found}. :help shows what there is.\n`);
+    await this.print(`rotera ${packageVersion()} at ${socketPath ?? url}; ${found}. :help shows what there is.\n`);
   }
 }

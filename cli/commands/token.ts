@@ -1,13 +1,13 @@
-import { chmodSync, chownSync, readFileSync, renameSync, rmSync, type Stats, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { Command, Option } from 'clipanion';
 import { messageOf, RoteraError } from '../../src/errors.js';
+import { giveToOwner } from '../../src/owner.js';
 import { VERBS } from '../../src/protocol/api.js';
 import { makeToken, parseTokens } from '../../src/tokens.js';
 import { BaseCommand } from '../command.js';
 
 /** Of a file that was not there: nobody else needs to know who may do what. */
 const MODE = 0o600;
-const PERMISSIONS = 0o7777;
 
 export class TokenCommand extends BaseCommand {
   static override paths = [['token']];
@@ -78,28 +78,13 @@ function replaceFile(path: string, text: string): void {
     // What was left by one that was killed may have another mode.
     rmSync(written, { force: true });
     writeFileSync(written, text, { mode: MODE, flag: 'wx' });
-    if (before !== undefined) {
-      giveTo(path, written, before);
-      chmodSync(written, before.mode & PERMISSIONS);
-    }
+    if (before !== undefined) giveToOwner(written, before, path);
     renameSync(written, path);
   } catch (cause) {
     rmSync(written, { force: true });
     if (cause instanceof RoteraError) throw cause;
     const text = `${path} cannot be written: ${messageOf(cause)}.`;
     throw new RoteraError('directory_unusable', text, { parameter: 'tokens' }, { cause });
-  }
-}
-
-/** @throws `bad_parameter` when the file is another user's, and only that one or root may write it */
-function giveTo(path: string, written: string, { uid, gid }: Stats): void {
-  const now = statSync(written);
-  if (now.uid === uid && now.gid === gid) return;
-  try {
-    chownSync(written, uid, gid);
-  } catch (cause) {
-    const text = `${path} is another user's or group's, and would not be any more. Run this as its owner, or as root.`;
-    throw new RoteraError('bad_parameter', text, { parameter: 'tokens' }, { cause });
   }
 }
 

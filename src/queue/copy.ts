@@ -5,8 +5,9 @@
  * pushed. The source is read in pieces, each under an LMDB snapshot of its own that is let go at once, so that a large copy never
  * keeps the server from using its free pages again. What rotates away before it was read is left out.
  */
-import { renameSync, rmSync } from 'node:fs';
+import { renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { giveToOwner } from '../owner.js';
 import { Allocation } from './allocation.js';
 import { BackwardWalk } from './backward-walk.js';
 import { fillFile, makeFile } from './create.js';
@@ -22,7 +23,7 @@ import {
   STATE_KEY,
 } from './file-meta.js';
 import { FilePlace } from './file-place.js';
-import { temporaryPath } from './leftovers.js';
+import { removeSoon, temporaryPath } from './leftovers.js';
 import type { Limits } from './limits.js';
 import { probe } from './probe.js';
 import { newestProducers } from './producers.js';
@@ -49,10 +50,11 @@ export async function snapshotRotFile(path: string, copy: string, signal?: Abort
 }
 
 /**
- * Gives a rot file other limits: same messages and ids as far as they fit, same epoch. The file must not be in use. Durable on
+ * Gives a rot file other limits: same messages and ids as far as they fit, same epoch, same owner. The file must not be in use. Durable on
  * return; interrupted, it leaves the old file.
  * @param signal gives it up, with nothing left behind
- * @throws `disk_full`, `not_a_rot_file`, `queue_unreadable`, `commit_timeout`
+ * @throws `disk_full`, `not_a_rot_file`, `queue_unreadable`, `commit_timeout`; `bad_parameter` when it is another user's, and this process may
+ * not give that user the new one
  */
 export async function resizeRotFile(path: string, limits: Partial<Limits>, signal?: AbortSignal): Promise<Copied> {
   const temporary = temporaryPath(path);
@@ -61,7 +63,13 @@ export async function resizeRotFile(path: string, limits: Partial<Limits>, signa
     const wanted = { ...before.limits, ...limits };
     return await copyInto(source, { ...before, limits: wanted, limit: fileLimit(wanted) }, temporary, signal);
   });
-  renameSync(temporary, path);
+  try {
+    giveToOwner(temporary, statSync(path), path);
+    renameSync(temporary, path);
+  } catch (error) {
+    await removeSoon(temporary);
+    throw error;
+  }
   await syncDirectory(dirname(path));
   rmSync(`${path}-lock`, { force: true });
   return copied;

@@ -55,7 +55,7 @@ export async function makeFile(
     });
   } catch (cause) {
     isHanging = isRoteraError(cause, 'commit_timeout');
-    throw explain(cause, reserveBytes ?? FIRST_BYTES);
+    throw explain(cause, path, reserveBytes ?? FIRST_BYTES);
   } finally {
     const removed = Promise.all([temporary, `${temporary}-lock`].map(removeSoon));
     // Who waited for a disk that hangs is told first.
@@ -63,11 +63,14 @@ export async function makeFile(
   }
 }
 
-function explain(cause: unknown, bytes: number): unknown {
+function explain(cause: unknown, path: string, bytes: number): unknown {
   if (isNoSpace(cause)) return diskFull(cause, bytes);
   if (isOutOfHandles(cause)) return outOfHandles(cause);
   if (cause instanceof RoteraError || !(cause instanceof Error) || !('code' in cause)) return cause;
-  if (cause.code === 'EEXIST') return new RoteraError('file_exists', 'This file exists already.', {}, { cause });
+  if (cause.code === 'EEXIST') {
+    const text = `${path} exists already, and is not replaced: choose another name, or take it away first.`;
+    return new RoteraError('file_exists', text, {}, { cause });
+  }
   const text = `The directory cannot be written (${cause.code}): make it, or give the user that runs this write access.`;
   return new RoteraError('directory_unusable', text, {}, { cause });
 }

@@ -40,9 +40,10 @@ export async function tryAgain(path: string): Promise<RoteraError | undefined> {
     rmSync(mark, { force: true });
     return undefined;
   }
+  const advice = 'It is read, and takes no writes: mend the disk, then start the server again, which tries it.';
   return new RoteraError(
     'queue_read_only',
-    `A write to the rot file failed (${reasonIn(mark)}), and so did a trial (${failure}).`,
+    `A write to the rot file failed (${reasonIn(mark)}), and so did a trial (${failure}). ${advice}`,
   );
 }
 

@@ -1,5 +1,14 @@
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
@@ -137,6 +146,19 @@ t.test('plan adds up what queues may take', async (t) => {
   t.match(linesOf(more.stdout), [{ fits: false }]);
   t.ok(existsSync(file));
   t.equal((await run(['plan', join(dir, 'nowhere')])).code, 78);
+});
+
+t.test('a resized file keeps its mode and its owner, so that the server can open it as before', async (t) => {
+  const { file, stop } = await given(t);
+  await stop();
+  const isRoot = process.getuid?.() === 0;
+  const { uid, gid } = statSync(file);
+  // Only root can give files away.
+  const owner = isRoot ? { uid: 12_345, gid: 12_346 } : { uid, gid };
+  chownSync(file, owner.uid, owner.gid);
+  chmodSync(file, 0o600);
+  t.equal((await runHere(['resize', file, '--max-messages', '2'])).code, 0);
+  t.match(statSync(file), { ...owner, mode: 0o100600 });
 });
 
 t.test('a queue without messages can be copied and resized', async (t) => {

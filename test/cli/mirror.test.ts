@@ -40,6 +40,15 @@ t.test('copies what there is, once, however often it is run', async (t) => {
   t.strictSame(await textsOf(target.client), all);
 });
 
+t.test('a socket in the environment is for no address on the command line', async (t) => {
+  const { source, words } = await pair(t);
+  await source.client.create('q', SMALL);
+  const env = { ROTERA_SOCKET: join(t.testdirName, 'nobody.sock') };
+  t.match(await runHere(['stat', 'q'], env), { code: 69, stderr: /nobody\.sock/ });
+  t.equal((await runHere(['stat', 'q', '--url', source.url], env)).code, 0);
+  t.equal((await runHere([...words, '--once', '--create'], env)).code, 0);
+});
+
 t.test('a queue is not copied to itself, whatever it is called', async (t) => {
   const { source } = await pair(t);
   await source.client.create('q', SMALL);
