@@ -40,6 +40,7 @@ buildNpmPackage {
         "src"
         "cli"
         "systemd"
+        "docs"
       ]
       || lib.hasPrefix "tsconfig" top;
   };

@@ -32,7 +32,7 @@ const built = (folder: string): string[] =>
 t.test('the package holds what is needed to run, and nothing else', async (t) => {
   const files = pack('--dry-run').files.map(({ path }) => path);
   const texts = ['LICENSE', 'README.md', 'CHANGELOG.md', 'package.json'];
-  const unneeded = files.filter((file) => !/^(dist\/(src|cli)|systemd)\//.test(file) && !texts.includes(file));
+  const unneeded = files.filter((file) => !/^(dist\/(src|cli)|systemd|docs)\//.test(file) && !texts.includes(file));
   t.strictSame(unneeded, []);
   t.strictSame(
     files.filter((file) => /(\.(tsbuildinfo|rot|map)|\.test\.js)$/.test(file)),
@@ -51,6 +51,9 @@ t.test('the package holds what is needed to run, and nothing else', async (t) =>
     ...Object.values(manifest.bin),
     'LICENSE',
     'package.json',
+    // For whoever is on call, on the machine itself.
+    'docs/operations.md',
+    'docs/monitoring/alerts.yml',
   ];
   t.strictSame(
     needed.filter((file) => !files.includes(file)),
