@@ -87,7 +87,9 @@ export abstract class ClientCommand extends BaseCommand {
   token = Option.String('--token', { env: 'ROTERA_TOKEN', description: 'Access token (better: ROTERA_TOKEN).' });
   ca = Option.String('--ca', { env: 'ROTERA_CA', description: 'Certificates to trust, a PEM file (ROTERA_CA).' });
   insecure = Option.Boolean('--insecure', false, { description: 'Take any certificate.' });
-  socket = Option.String('--socket', { description: 'Unix socket of the server (ROTERA_SOCKET).' });
+  socket = Option.String('--socket', {
+    description: 'Unix socket of the server, whatever host --url has (ROTERA_SOCKET).',
+  });
   retry = Option.String('--retry', {
     description: 'How long to try when the server is away, such as 30s (not at first, then 5m).',
   });

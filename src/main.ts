@@ -53,7 +53,8 @@ interface Server {
  * Serves until SIGINT or SIGTERM. Resolves when everything is closed. A second signal ends the process at once. SIGHUP reads
  * the configuration again: queues that are new in it are made, what needs a restart is said.
  * @param load reads the configuration, at start and at every reload
- * @throws `directory_unusable`, `in_use`, `bad_config`, `unreachable` (the address is not this machine's), `disk_full`
+ * @throws `directory_unusable`, `in_use`, `bad_config`, `unreachable` (the address is not this machine's), `disk_full`,
+ * `commit_timeout`, `overloaded` when nothing is left to open a declared queue with
  */
 export async function serve(load: () => Config, context: ServeContext): Promise<void> {
   const { stdout, env, version } = context;

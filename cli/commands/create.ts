@@ -17,10 +17,11 @@ export class CreateCommand extends ClientCommand {
     category: 'Messages',
     description: 'make a queue, at a server or as a file',
     details: `
-      The queue keeps the last messages, up to its limits; the oldest make place for the new. Limits are fixed at create.
-      Making a queue that exists with the same limits changes nothing.
+      The queue keeps the last messages, up to its limits; the oldest make place for the new. Limits are fixed then; "rotera
+      resize" gives a file others. Making a queue that exists with the same limits changes nothing.
 
-      With -s FILE the rot file is made directly, no server needed; a server of that directory finds it.
+      With -s FILE the rot file is made directly, no server needed; a server of that directory finds it. It belongs to whoever
+      runs this: run it as the server's user, or give it to that one (chown).
     `,
     examples: [
       ['Make the queue 55', '$0 create 55'],

@@ -17,7 +17,7 @@ import {
 
 /** How to reach a server that is not plainly on the network. */
 export interface NodeOptions {
-  /** Certificates to trust besides the system's, PEM. Replaces Node's own list, so give all that are needed. */
+  /** Certificates to trust, PEM, instead of Node's own list: give all that are needed. */
   readonly ca?: string | Uint8Array | undefined;
   /** Takes any certificate: for trying things out. */
   readonly insecure?: boolean | undefined;

@@ -67,7 +67,7 @@ export const declaredQueues: Parameter<DeclaredQueues> = {
 /**
  * Makes the declared queues that are missing, and verifies those that are there. A file that cannot be opened is left as it
  * is, unreadable, so that one damaged file does not take down the other queues. Durable on return.
- * @throws `bad_config` when a queue exists with another limit, naming both; `disk_full`
+ * @throws `bad_config` when a queue exists with another limit, naming both; `disk_full`, `overloaded`, `commit_timeout`
  */
 export async function ensureQueues(queues: Queues, declared: DeclaredQueues): Promise<void> {
   for (const [name, limits] of Object.entries(declared)) {

@@ -35,7 +35,7 @@ export function checkSameLimits(name: string, existing: Limits, asked: Partial<L
   for (const [field, value] of Object.entries(asked)) {
     const its = existing[field as keyof Limits];
     if (value === its) continue;
-    const text = `The queue ${name} exists with ${field} ${its}, not ${value}. Limits are fixed at create.`;
+    const text = `The queue ${name} exists with ${field} ${its}, not ${value}. Limits are fixed when it is made.`;
     throw new RoteraError('config_mismatch', text, { field, value, existing: its });
   }
 }

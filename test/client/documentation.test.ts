@@ -15,8 +15,7 @@ function examples(): string {
 t.test('every example of docs/client.md runs, and says what stands behind it', async (t) => {
   const { url } = await startServer(t);
   const program = join(t.testdir(), 'example.mjs');
-  // The client is closed in the first of them.
-  const code = examples().replaceAll('http://127.0.0.1:8245', url).replace('await client.close();\n', '');
+  const code = examples().replaceAll('http://127.0.0.1:8245', url);
   writeFileSync(program, `${code}\nawait client.close();\nawait patient.close();\n`);
   const child = start([], { program });
   const said = { stdout: '', stderr: '' };
