@@ -53,7 +53,7 @@ class Doubt {
   #isRaisedBy(error: unknown): boolean {
     // Whoever aborts gives the error as well, so it tells nothing.
     if (this.#signal?.aborted === true || !isRoteraError(error)) return true;
-    return UNKNOWN_OUTCOME.has(error.code) && wasSent(error);
+    return (UNKNOWN_OUTCOME.has(error.code) && wasSent(error)) || error.details['outcome'] === 'unknown';
   }
 
   /** What is thrown in the end: a code that leaves the outcome open, and a text that says so. @param last error of the last try */

@@ -85,6 +85,8 @@ function openSocket(
   const socket = new WebSocket(target, [protocol], { ...trust, headers, perMessageDeflate: false });
   let silence: NodeJS.Timeout | undefined;
   const heard = (): void => {
+    // One that is not read hears no ping either; what had arrived before that is still given.
+    if (socket.isPaused) return;
     clearTimeout(silence);
     silence = setTimeout(() => socket.terminate(), SILENCE_MS);
     silence.unref();
@@ -128,14 +130,13 @@ function openSocket(
     },
     close: () => socket.close(),
     terminate: () => socket.terminate(),
-    // A socket that is not read hears no ping either.
     pause: () => {
       clearTimeout(silence);
       socket.pause();
     },
     resume: () => {
-      heard();
       socket.resume();
+      heard();
     },
   };
 }

@@ -8,7 +8,13 @@ import { fromDisk, withFile } from './disk.js';
 
 const identityOf = ({ dev, ino }: { dev: number; ino: number }): string => `${dev}:${ino}`;
 
-const gone = (): RoteraError => new RoteraError('queue_not_found', 'The rot file was removed or replaced.');
+/** @param stored whether something was written to the file that is gone: should it come back to its place, it is kept */
+const gone = (stored = false): RoteraError =>
+  stored
+    ? new RoteraError('queue_not_found', 'The rot file was removed or replaced while this was stored in it.', {
+        outcome: 'unknown',
+      })
+    : new RoteraError('queue_not_found', 'The rot file was removed or replaced.');
 
 /** Files this process has open, by what they are and not by their names. */
 const taken = new Set<string>();
@@ -44,9 +50,12 @@ export class FilePlace {
     }
   }
 
-  /** @throws `queue_not_found` when it does not */
-  check(): void {
-    if (!this.isSame) throw gone();
+  /**
+   * @param stored whether something was just written to the file
+   * @throws `queue_not_found` when it does not stand there any more, with `outcome: "unknown"` of what was written
+   */
+  check(stored = false): void {
+    if (!this.isSame) throw gone(stored);
   }
 
   /**

@@ -75,6 +75,7 @@ export class Queue {
   /** As stored, once somebody has asked for all; forgotten when any changes. */
   #cursors: readonly NamedCursor[] | undefined;
   #ended: QueueEnd | undefined;
+  #hasFailed = false;
 
   constructor(
     readonly name: string,
@@ -237,6 +238,12 @@ export class Queue {
     await this.#file.close();
   }
 
+  /** Told once, however many writes wait behind the one that failed. */
+  #fail(error: RoteraError): void {
+    if (!this.#hasFailed) this.#options.onFailure?.(this, error);
+    this.#hasFailed = true;
+  }
+
   #checkUsable(): void {
     if (this.#ended !== undefined) throw this.#endedError();
     if (this.#file.failure !== undefined) throw this.#file.failure;
@@ -288,8 +295,7 @@ export class Queue {
     try {
       report = await group.commit();
     } catch (error) {
-      if (isRoteraError(error, 'queue_read_only') || isRoteraError(error, 'commit_timeout'))
-        this.#options.onFailure?.(this, error);
+      if (isRoteraError(error, 'queue_read_only') || isRoteraError(error, 'commit_timeout')) this.#fail(error);
       throw error;
     }
     this.#rate.add(report.messages, now);

@@ -3,7 +3,7 @@
  */
 import { RECORD_HEADER_BYTES } from '../batch.js';
 import { RoteraError } from '../errors.js';
-import type { Slice } from './block.js';
+import type { Block, Slice } from './block.js';
 import { type FileState, readMeta, STATE_KEY } from './file-meta.js';
 import type { RotFile } from './rot-file.js';
 
@@ -88,6 +88,9 @@ export function readMessages(
 /** Damaged blocks that one read passes at the most: each is read and verified, on the thread that serves everybody. */
 const MOST_DAMAGED = 32;
 
+/** Commits that one read gives at the most: each costs some time and memory, however small it is. */
+const MOST_SLICES = 100_000;
+
 interface Run {
   readonly first: number;
   readonly next: number;
@@ -102,8 +105,11 @@ function collect(file: RotFile, start: number, end: number, limit: number, maxBy
   let id = start;
   let bytes = 0;
   let damaged = 0;
-  while (id < end && id - first < limit && (id === first || bytes < maxBytes)) {
-    const slice = file.messages.block(id)?.slice(id, Math.min(limit - (id - first), end - id), maxBytes - bytes);
+  let block: Block | undefined;
+  while (id < end && id - first < limit && (id === first || bytes < maxBytes) && slices.length < MOST_SLICES) {
+    // Found once, however many commits it holds.
+    if (block === undefined || id >= block.next) block = file.messages.block(id);
+    const slice = block?.slice(id, Math.min(limit - (id - first), end - id), maxBytes - bytes);
     if (slice === undefined) {
       if (id > first) break;
       // Damaged, unless a server that this file is read beside has rotated it out.

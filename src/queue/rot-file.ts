@@ -187,9 +187,9 @@ export class RotFile {
     return this.#planner.youngEnough(now) > this.state.oldest ? await this.commit(NO_CHANGE, now) : 0;
   }
 
-  /** Whether the file still stands under its path. */
+  /** Whether the file still stands under its path, and was never seen not to: one that came back is to be opened anew. */
   isInPlace(): boolean {
-    return this.#place.isSame;
+    return this.#place.isSame && !isRoteraError(this.#failure, 'queue_not_found');
   }
 
   /** Closes the file after the commit in flight, if any. */
@@ -239,7 +239,7 @@ export class RotFile {
         ...removals,
         { table: 'meta', key: STATE_KEY, value: encodeJson(state) },
       ]);
-      this.#place.check();
+      this.#place.check(true);
     } catch (error) {
       // Nothing was written.
       if (isRoteraError(error, 'disk_full') || isRoteraError(error, 'overloaded')) throw error;

@@ -13,6 +13,8 @@ import {
 import { join } from 'node:path';
 import t from 'tap';
 import { batchOf } from '../../src/batch.js';
+import { RoteraError } from '../../src/errors.js';
+import { Environment } from '../../src/queue/environment.js';
 import { DEFAULT_LIMITS } from '../../src/queue/limits.js';
 import { Queues } from '../../src/queue/queues.js';
 import { bytes, MIB, openQueues, pushTexts, readAll, readFrom, SMALL, texts } from '../support/queues.js';
@@ -272,6 +274,25 @@ t.test('an open queue whose name leads nowhere any more is gone', async (t) => {
   await queues.rescan();
   t.equal(queue.ended, 'removed');
   t.strictSame(failures, []);
+});
+
+t.test('a write that failed is told once, however many wait behind it', async (t) => {
+  const failures: string[] = [];
+  const queues = await Queues.open(t.testdir(), {
+    now: Date.now,
+    pollMs: 0,
+    onFailure: (_, name) => failures.push(name),
+  });
+  t.teardown(() => queues.close());
+  const { queue } = await queues.create('q', { ...SMALL, maxMessages: 1 });
+  const { commit } = Environment.prototype;
+  t.teardown(() => {
+    Environment.prototype.commit = commit;
+  });
+  Environment.prototype.commit = () => Promise.reject(new RoteraError('queue_read_only', 'The disk failed.'));
+  const pushes = await Promise.allSettled(Array.from({ length: 20 }, () => pushTexts(queue, 'one')));
+  t.ok(pushes.every((push) => push.status === 'rejected' && push.reason.code === 'queue_read_only'));
+  t.strictSame(failures, ['q']);
 });
 
 t.test('while it closes nothing is made any more', async (t) => {

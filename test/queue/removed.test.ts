@@ -1,4 +1,4 @@
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import type { QueuesChange } from '../../src/queue/queues.js';
@@ -28,6 +28,24 @@ t.test('a queue whose file was just removed is made anew', async (t) => {
     changes.map(({ type }) => type),
     ['opened', 'gone', 'opened'],
   );
+});
+
+t.test('a file that was moved away under a push and came back is opened again, with what was stored', async (t) => {
+  const directory = t.testdir({ elsewhere: {} });
+  const queues = await openQueues(t, directory);
+  const { queue } = await queues.create('q', SMALL);
+  await pushTexts(queue, 'before');
+  const [file, away] = [join(directory, 'q.rot'), join(directory, 'elsewhere', 'q.rot')];
+  const pushing = pushTexts(queue, 'under way');
+  renameSync(file, away);
+  await t.rejects(pushing, { code: 'queue_not_found', details: { outcome: 'unknown' } });
+  renameSync(away, file);
+  await queues.rescan();
+  t.equal(queue.ended, 'recreated');
+  const again = queues.get('q');
+  t.equal(again.epoch, queue.epoch, 'the same file');
+  await pushTexts(again, 'after');
+  t.strictSame(readAll(again).texts, ['before', 'under way', 'after']);
 });
 
 t.test('a file that could not be opened and was just removed does not stand in the way', async (t) => {
