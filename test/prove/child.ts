@@ -69,8 +69,9 @@ export function start(name: string, job: unknown, options: ChildOptions): Child 
     JSON.stringify(job),
   ];
   const child = spawn(command, words, {
-    // The recorder would not see writes that go through io_uring.
-    env: { ...process.env, UV_USE_IO_URING: '0', ...options.env },
+    // The recorder would not see writes that go through io_uring. As many threads as the program has as it is installed (cli/bin):
+    // with fewer, calls that hang keep the others from even beginning.
+    env: { ...process.env, UV_USE_IO_URING: '0', UV_THREADPOOL_SIZE: '64', ...options.env },
     stdio: ['ignore', 'inherit', 'pipe', 'pipe'],
   });
   running.add(child);
