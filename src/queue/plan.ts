@@ -50,11 +50,8 @@ export class Planner {
   /** The oldest id that age alone would keep. @param now ms since the epoch */
   youngEnough(now: number): number {
     const { maxAgeSeconds } = this.#limits;
-    const { oldest, next } = this.#messages.state;
-    if (maxAgeSeconds === null || oldest === next) return oldest;
-    const cutoff = now - maxAgeSeconds * 1000;
-    const time = this.#messages.timeOf(oldest);
-    return time !== undefined && time >= cutoff ? oldest : this.#messages.idAt(cutoff);
+    if (maxAgeSeconds === null) return this.#messages.state.oldest;
+    return this.#messages.idAt(now - maxAgeSeconds * 1000);
   }
 
   /** A change, and the rotation that the limits ask for with it. @param now ms since the epoch */

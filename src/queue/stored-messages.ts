@@ -12,6 +12,8 @@ export class StoredMessages {
   #state: FileState;
   /** The newest block while commits can be folded into it: its buffer has room behind the last segment. */
   #tail: Block | undefined;
+  /** Ids of which none is intact, `to` exclusive: found by the last search that met damage, so that the next ones need not. */
+  #hole = { from: 0, to: 0 };
 
   constructor(store: BlockStore, state: FileState) {
     this.#store = store;
@@ -102,6 +104,8 @@ export class StoredMessages {
   /** The first id in `[oldest, next]` that was committed at `time` (ms) or later: a search, as times never decrease. */
   idAt(time: number): number {
     let { oldest: low, next: high } = this.#state;
+    // Asked with each commit of a queue with an age limit, of which most find nothing too old.
+    if (this.#intactFrom(low).time >= time) return low;
     while (low < high) {
       const middle = low + Math.floor((high - low) / 2);
       const { id, time: found } = this.#intactFrom(middle);
@@ -133,10 +137,20 @@ export class StoredMessages {
 
   /** The first intact message at or behind `id`, and its commit time; Infinity when there is none. */
   #intactFrom(id: number): { id: number; time: number } {
-    for (let at = id; at < this.#state.next; at = this.nextBlock(at)) {
-      const time = this.timeOf(at);
-      if (time !== undefined) return { id: at, time };
+    let at = id;
+    let from = id;
+    let time: number | undefined;
+    while (at < this.#state.next) {
+      if (at >= this.#hole.from && at < this.#hole.to) {
+        from = Math.min(from, this.#hole.from);
+        at = this.#hole.to;
+        continue;
+      }
+      time = this.timeOf(at);
+      if (time !== undefined) break;
+      at = this.nextBlock(at);
     }
-    return { id: this.#state.next, time: Number.POSITIVE_INFINITY };
+    if (at > id) this.#hole = { from, to: at };
+    return { id: at, time: time ?? Number.POSITIVE_INFINITY };
   }
 }
