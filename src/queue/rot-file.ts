@@ -182,9 +182,17 @@ export class RotFile {
     return new RoteraError('push_too_large', text, { maxBytes: this.limits.maxBytes });
   }
 
-  /** Rotates out what has become too old. Does nothing when nothing has. Resolves and throws as {@link commit}. */
+  /** Whether anything has become too old. @param now ms since the epoch */
+  hasExpired(now: number): boolean {
+    return this.#planner.youngEnough(now) > this.state.oldest;
+  }
+
+  /**
+   * Rotates out what has become too old, or of a backlog as much as one commit may. Does nothing when nothing has. Resolves and throws as
+   * {@link commit}.
+   */
   async expire(now: number): Promise<number> {
-    return this.#planner.youngEnough(now) > this.state.oldest ? await this.commit(NO_CHANGE, now) : 0;
+    return this.hasExpired(now) ? await this.commit(NO_CHANGE, now) : 0;
   }
 
   /** Whether the file still stands under its path. */

@@ -2,12 +2,14 @@
  * Rotation by age: what it costs where many blocks are damaged, and where many are too old.
  */
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import t, { type Test } from 'tap';
 import { batchOf } from '../../src/batch.js';
 import type { Block } from '../../src/queue/block.js';
 import { createRotFile } from '../../src/queue/create.js';
 import { DEFAULT_LIMITS, type Limits } from '../../src/queue/limits.js';
+import { Queue } from '../../src/queue/queue.js';
 import { RotFile } from '../../src/queue/rot-file.js';
 import { MIB } from '../support/queues.js';
 
@@ -16,7 +18,7 @@ const MESSAGE = Buffer.alloc(40_000, 'm');
 const START = 1_000_000_000;
 
 /** A file of so many blocks, committed a second after another, of one message each. Nothing that was read stays in memory. */
-async function fileOf(t: Test, blocks: number, limits: Partial<Limits>): Promise<{ file: RotFile; path: string }> {
+async function fileOf(t: Test, blocks: number, limits: Partial<Limits>): Promise<RotFile> {
   const path = join(t.testdir(), 'q.rot');
   await createRotFile(path, { ...DEFAULT_LIMITS, reserve: false, ...limits }, START);
   const cache = new LRUCache<string, Block>({ maxSize: 1, sizeCalculation: (block) => block.buffer.length });
@@ -24,7 +26,7 @@ async function fileOf(t: Test, blocks: number, limits: Partial<Limits>): Promise
   t.teardown(() => file.close());
   const push = { batches: [batchOf([MESSAGE])], entries: [] };
   for (let i = 0; i < blocks; i++) await file.commit(push, START + i * 1000);
-  return { file, path };
+  return file;
 }
 
 /** Counts the values of blocks that are read. */
@@ -46,7 +48,7 @@ function countReads(file: RotFile): () => number {
 t.test('damaged blocks are read once by a search for a time, and not again by the next ones', async (t) => {
   const BLOCKS = 100;
   const DAMAGED = 60;
-  const { file } = await fileOf(t, BLOCKS, { maxBytes: 16 * MIB, maxAgeSeconds: 3600 });
+  const file = await fileOf(t, BLOCKS, { maxBytes: 16 * MIB, maxAgeSeconds: 3600 });
   const { environment, messages } = file;
   const keys = environment.keys('blocks', {}).slice(0, DAMAGED);
   await environment.commit(
@@ -71,4 +73,28 @@ t.test('damaged blocks are read once by a search for a time, and not again by th
   t.equal(file.state.oldest, 0, 'kept as long as it may be young enough');
   await file.expire(START + 3_600_000 + 75_000);
   t.equal(file.state.oldest, 75);
+});
+
+t.test('what is too old in many blocks goes in parts, with the pushes that come meanwhile', async (t) => {
+  const BLOCKS = 900;
+  const file = await fileOf(t, BLOCKS, { maxBytes: 64 * MIB, maxAgeSeconds: 3600 });
+  const queue = new Queue('q', file, { now: () => START + 10_000_000 });
+  t.equal(file.environment.keys('blocks', {}).length, BLOCKS);
+  await queue.expire();
+  t.equal(queue.oldest, 256, 'a part');
+  await queue.push(batchOf([MESSAGE]));
+  t.ok(queue.oldest < BLOCKS, 'a push does not wait for all');
+  while (queue.oldest < BLOCKS) await sleep(5);
+  t.match(queue.stat(), { oldest: BLOCKS, next: BLOCKS + 1, rotated: { messages: BLOCKS, byAge: BLOCKS } });
+  t.equal(file.environment.keys('blocks', {}).length, 1);
+  await queue.close();
+});
+
+t.test('a queue that closes does not wait for what is too old', async (t) => {
+  const BLOCKS = 800;
+  const file = await fileOf(t, BLOCKS, { maxBytes: 64 * MIB, maxAgeSeconds: 3600 });
+  const queue = new Queue('q', file, { now: () => START + 10_000_000 });
+  await queue.expire();
+  await queue.close();
+  t.ok(queue.oldest >= 256 && queue.oldest < BLOCKS);
 });
