@@ -255,13 +255,12 @@ export class RotFile {
       throw error;
     }
     this.#allocation.committed(pages, gone.length);
-    const allGone = state.oldest >= before.next;
-    this.#store.forget(state.oldest, allGone);
+    this.#store.forget(state.oldest, state.oldest >= before.next);
     for (const [block, segment] of layout?.added ?? []) {
       block.segments.push(segment);
       if (block !== layout?.newest) this.#store.release(block);
     }
-    this.#messages.advance(state, layout?.newest ?? (allGone ? undefined : this.#messages.tail));
+    this.#messages.advance(state, layout);
     return diskMs;
   }
 }
