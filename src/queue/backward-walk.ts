@@ -32,7 +32,7 @@ export class BackwardWalk {
   #isFull = false;
   /** First id of the block that was taken last. */
   #first: number;
-  /** The limit of the copy that ended the walk, if one did. */
+  /** The limit of the copy that ended the last piece, if one did. */
   #ended: 'byBytes' | 'byRoom' | undefined;
 
   /** @param before the state of the source under the snapshot of the first piece @param limits those of the copy */
@@ -53,6 +53,7 @@ export class BackwardWalk {
     const blocks: Entry[][] = [];
     this.#room = room;
     this.#isFull = false;
+    this.#ended = undefined;
     for (let i = 0; i < PIECES_EACH && !this.#isFull; i++) {
       this.#readPiece(blocks);
       this.#source.release();

@@ -166,15 +166,13 @@ async function copyMessages(
   source.release();
   const before = readMeta<FileState>(source, STATE_KEY);
   const cursors = source.entries('cursors').map((entry): Entry => ({ table: 'cursors', ...entry }));
-  // The newest blocks are read before anything is written, which ends the snapshot of the cursors.
   const others = [...cursors, ...newestProducers(source, target.limit)];
   const walk = new BackwardWalk(source, before, limits);
   const room = (): number => target.pagesLeft - KEPT_PAGES;
-  const newest = walk.next(room() - pagesFor(others));
-  if (others.length > 0) await target.commit(others);
-  for (let blocks = newest; blocks.length > 0; blocks = walk.next(room())) {
+  let entries = [...others, ...walk.next(room() - pagesFor(others))];
+  for (; entries.length > 0; entries = walk.next(room())) {
     signal?.throwIfAborted();
-    await target.commit(blocks);
+    await target.commit(entries);
   }
   const state = walk.copied(readMeta<FileState>(source, STATE_KEY));
   source.release();
