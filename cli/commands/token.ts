@@ -1,8 +1,8 @@
 import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { Command, Option } from 'clipanion';
 import { messageOf, RoteraError } from '../../src/errors.js';
-import { giveToOwner } from '../../src/owner.js';
 import { VERBS } from '../../src/protocol/api.js';
+import { giveToOwner } from '../../src/queue/owner.js';
 import { makeToken, parseTokens } from '../../src/tokens.js';
 import { BaseCommand } from '../command.js';
 

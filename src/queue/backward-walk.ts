@@ -9,21 +9,12 @@ import { blockKey, keyChunk, keyFirst, LAST_CHUNK } from './block-store.js';
 import type { Entry, Environment } from './environment.js';
 import type { FileState, Rotated } from './file-meta.js';
 import type { Limits } from './limits.js';
-import { commitPages, PAGE_BYTES, pagesOf } from './room.js';
+import { storedPages } from './room.js';
 
 /** Read under one snapshot: 4 MiB take a slow disk so little time that no push is refused for lack of free pages. */
 const PIECE_PAGES = 1024;
 /** Read before any is written, 32 MiB: rotation takes nothing from a queue that is no larger. */
 const PIECES_EACH = 8;
-/** Kept free in the copy for the trees of pages, which each transaction writes anew. */
-const TREE_PAGES = 4 * commitPages([]);
-
-export interface Allowed {
-  readonly limits: Limits;
-  /** Most bytes of the copy's file, and the pages of it that are for other things than blocks. */
-  readonly limit: number;
-  readonly taken: number;
-}
 
 interface Chunk {
   readonly key: Buffer;
@@ -36,33 +27,40 @@ export class BackwardWalk {
   readonly #maxBytes: number;
   /** Oldest id that the copy may keep by count. */
   readonly #counted: number;
-  /** Pages left for blocks. */
-  #room: number;
+  /** Pages left for the blocks that are being read. */
+  #room = 0;
+  #isFull = false;
   /** First id of the block that was taken last. */
   #first: number;
-  /** The limit of the copy that ended the walk, if one did. */
+  /** The limit of the copy that ended the last piece, if one did. */
   #ended: 'byBytes' | 'byRoom' | undefined;
 
-  /** @param before the state of the source under the snapshot of the first piece */
-  constructor(source: Environment, before: FileState, { limits, limit, taken }: Allowed) {
+  /** @param before the state of the source under the snapshot of the first piece @param limits those of the copy */
+  constructor(source: Environment, before: FileState, limits: Limits) {
     this.#source = source;
     this.#before = before;
     this.#maxBytes = limits.maxBytes;
     this.#counted = Math.max(before.oldest, before.next - limits.maxMessages);
     this.#first = before.next;
-    // Half of what the limits leave over is kept free for the next commits.
-    const most = Math.floor((limit + limits.maxBytes) / 2 / PAGE_BYTES);
-    this.#room = Math.min(most, Math.floor(limit / PAGE_BYTES) - TREE_PAGES - taken);
   }
 
-  /** The next whole blocks, about 32 MiB of them; none at the end. No snapshot is held on return. */
-  next(): Entry[] {
-    const entries: Entry[] = [];
-    for (let i = 0; i < PIECES_EACH; i++) {
-      this.#readPiece(entries);
+  /**
+   * The next whole blocks, about 32 MiB of them, with ascending keys; none at the end. No snapshot is held on return.
+   * @param room pages that the copy has left for blocks. They are counted at the most that they may take: what they did not take
+   * is to be told with the next call
+   */
+  next(room: number): Entry[] {
+    const blocks: Entry[][] = [];
+    this.#room = room;
+    this.#isFull = false;
+    this.#ended = undefined;
+    for (let i = 0; i < PIECES_EACH && !this.#isFull; i++) {
+      this.#readPiece(blocks);
       this.#source.release();
     }
-    return entries;
+    if (this.#isFull && blocks.length === 0) this.#ended = 'byRoom';
+    // LMDB fills the leaves with keys that ascend, and leaves them half empty with ones that descend.
+    return blocks.reverse().flat();
   }
 
   /** The state of the copy at the end of the walk. @param now the state of the source then */
@@ -76,14 +74,14 @@ export class BackwardWalk {
     return { ...this.#before, oldest, rotated: { ...counted, [reason]: counted[reason] + oldest - this.#counted } };
   }
 
-  #readPiece(entries: Entry[]): void {
+  #readPiece(blocks: Entry[][]): void {
     const end = this.#room - PIECE_PAGES;
     while (this.#room > end && this.#first > this.#counted) {
       const chunks = this.#chunksBefore(this.#first);
       const [start] = chunks;
       if (start === undefined || !this.#takes(start, chunks)) return;
       this.#first = keyFirst(start.key);
-      for (const chunk of chunks) entries.push({ table: 'blocks', ...chunk });
+      blocks.push(chunks.map((chunk) => ({ table: 'blocks', ...chunk })));
     }
   }
 
@@ -106,13 +104,10 @@ export class BackwardWalk {
       this.#ended = 'byBytes';
       return false;
     }
-    const pages = chunks.reduce((sum, { value }) => sum + pagesOf(value.length), 0);
-    if (pages > this.#room) {
-      this.#ended = 'byRoom';
-      return false;
-    }
-    this.#room -= pages;
-    return true;
+    const pages = chunks.reduce((sum, { value }) => sum + storedPages(value.length), 0);
+    this.#isFull = pages > this.#room;
+    if (!this.#isFull) this.#room -= pages;
+    return !this.#isFull;
   }
 }
 

@@ -114,6 +114,11 @@ export class BlockStore {
     this.#cache.set(this.#cacheKey(block.first), block);
   }
 
+  /** The block that begins at `first`, if it is at hand. */
+  kept(first: number): Block | undefined {
+    return this.#cache.get(this.#cacheKey(first));
+  }
+
   /** Takes back a block that was written and is no longer the newest: at hand if it was read, else its buffer is used again. */
   release(block: Block): void {
     if (block.isLent) {

@@ -7,7 +7,6 @@
  */
 import { renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { giveToOwner } from '../owner.js';
 import { Allocation } from './allocation.js';
 import { BackwardWalk } from './backward-walk.js';
 import { fillFile, makeFile } from './create.js';
@@ -25,9 +24,13 @@ import {
 import { FilePlace } from './file-place.js';
 import { removeSoon, temporaryPath } from './leftovers.js';
 import type { Limits } from './limits.js';
+import { giveToOwner } from './owner.js';
 import { probe } from './probe.js';
 import { newestProducers } from './producers.js';
-import { commitPages, fileLimit } from './room.js';
+import { commitPages, fileLimit, PAGE_BYTES } from './room.js';
+
+/** Pages of a copy that no blocks get: for its state. A full source has hardly more, and can rotate as the copy will. */
+const KEPT_PAGES = commitPages([]);
 
 /** What a copy holds: `[oldest, next)`. */
 export interface Copied {
@@ -92,9 +95,14 @@ class Target {
   private constructor(
     readonly environment: Environment,
     place: FilePlace,
-    limit: number,
+    readonly limit: number,
   ) {
     this.#allocation = new Allocation(place, environment, limit);
+  }
+
+  /** Pages that can still be written before the limit is met, whatever LMDB does with those that it has freed. */
+  get pagesLeft(): number {
+    return Math.floor(this.limit / PAGE_BYTES) - this.environment.measure().lastPage - 1;
   }
 
   /** @param limit most bytes that it may take; it is the filler who keeps within it */
@@ -138,18 +146,11 @@ async function copyInto(
     await fillFile(temporary, rest, []);
     state = await Target.fill(temporary, limit, async (target) => {
       if (home === null) await target.commit([{ table: 'meta', key: CONFIG_KEY, value: encodeJson(config) }]);
-      return await copyMessages(source, target, { limits, limit, signal });
+      return await copyMessages(source, target, limits, signal);
     });
   };
   await makeFile(path, limits.reserve ? limit : null, fill, signal);
   return state as FileState;
-}
-
-interface Wanted {
-  readonly limits: Limits;
-  /** Most bytes that the copy may take. */
-  readonly limit: number;
-  readonly signal: AbortSignal | undefined;
 }
 
 /**
@@ -159,19 +160,22 @@ interface Wanted {
 async function copyMessages(
   source: Environment,
   target: Target,
-  { limits, limit, signal }: Wanted,
+  limits: Limits,
+  signal: AbortSignal | undefined,
 ): Promise<FileState> {
   source.release();
   const before = readMeta<FileState>(source, STATE_KEY);
   const cursors = source.entries('cursors').map((entry): Entry => ({ table: 'cursors', ...entry }));
-  const others = [...cursors, ...newestProducers(source, limit)];
-  const walk = new BackwardWalk(source, before, { limits, limit, taken: pagesFor(others) });
-  for (let blocks = walk.next(); blocks.length > 0; blocks = walk.next()) {
+  const others = [...cursors, ...newestProducers(source, target.limit)];
+  const walk = new BackwardWalk(source, before, limits);
+  const room = (): number => target.pagesLeft - KEPT_PAGES;
+  let entries = [...others, ...walk.next(room() - pagesFor(others))];
+  for (; entries.length > 0; entries = walk.next(room())) {
     signal?.throwIfAborted();
-    await target.commit(blocks);
+    await target.commit(entries);
   }
   const state = walk.copied(readMeta<FileState>(source, STATE_KEY));
   source.release();
-  await target.commit([...others, { table: 'meta', key: STATE_KEY, value: encodeJson(state) }]);
+  await target.commit([{ table: 'meta', key: STATE_KEY, value: encodeJson(state) }]);
   return state;
 }

@@ -24,8 +24,9 @@ export interface Chunk {
 /** What a group becomes: chunks to store, and what memory takes over once they are durable. */
 export interface Layout {
   readonly chunks: readonly Chunk[];
-  /** The newest block, into which the next small group may be folded. */
+  /** The newest block, into which the next small group may be folded, unless it is full. */
   readonly newest: Block;
+  readonly isFull: boolean;
   /** Segments, and the blocks that they belong to from the flush on. */
   readonly added: ReadonlyArray<readonly [Block, Segment]>;
 }
@@ -52,7 +53,7 @@ export function foldInto(tail: Block, batches: readonly Batch[], options: Layout
   const parts = batches.map(({ records, count }) => ({ records, start: 0, end: records.length, count }));
   const segment = fill(tail, tail.end, parts, options.first, options.time);
   const bytes = tail.buffer.subarray(0, segment.end);
-  return { chunks: [{ first: tail.first, chunk: 0, bytes }], newest: tail, added: [[tail, segment]] };
+  return { chunks: [{ first: tail.first, chunk: 0, bytes }], newest: tail, isFull: false, added: [[tail, segment]] };
 }
 
 /** Lays a group out as new blocks, one segment each. */
@@ -62,6 +63,7 @@ export function layOut(batches: readonly Batch[], options: LayoutOptions): Layou
   const added: Array<readonly [Block, Segment]> = [];
   let { first, position } = options;
   let newest: Block | undefined;
+  let isFull = false;
   for (const parts of split(batches, blockBytes - BLOCK_HEADER_BYTES - SEGMENT_HEADER_BYTES)) {
     const records = parts.reduce((sum, part) => sum + part.end - part.start, 0);
     const count = parts.reduce((sum, part) => sum + part.count, 0);
@@ -71,10 +73,11 @@ export function layOut(batches: readonly Batch[], options: LayoutOptions): Layou
     for (let at = 0, chunk = 0; at < end; at += CHUNK_BYTES, chunk++) {
       chunks.push({ first, chunk, bytes: newest.buffer.subarray(at, Math.min(end, at + CHUNK_BYTES)) });
     }
+    isFull = end >= foldBytes;
     first += count;
     position += records - count * RECORD_HEADER_BYTES;
   }
-  return { chunks, newest: newest as Block, added };
+  return { chunks, newest: newest as Block, isFull, added };
 }
 
 /** Cuts batches into runs of parts of at most `target` bytes; a single larger record is a run of its own. */

@@ -13,6 +13,12 @@ import { rotate } from './retention.js';
 import { commitPages } from './room.js';
 import type { StoredMessages } from './stored-messages.js';
 
+/**
+ * Blocks that one commit rotates out for their age alone: each is looked up while everybody waits. What became too old while no server
+ * ran is a whole queue.
+ */
+const MOST_EXPIRED_BLOCKS = 256;
+
 /** What one commit changes. */
 export interface Change {
   /** Appended in order, with consecutive ids from `state.next` on. */
@@ -47,14 +53,18 @@ export class Planner {
     this.#store = store;
   }
 
-  /** The oldest id that age alone would keep. @param now ms since the epoch */
+  /** The oldest id that age alone would keep, unless that is too much for one commit: then a lower one. @param now ms since the epoch */
   youngEnough(now: number): number {
+    const { oldest } = this.#messages.state;
     const { maxAgeSeconds } = this.#limits;
-    const { oldest, next } = this.#messages.state;
-    if (maxAgeSeconds === null || oldest === next) return oldest;
-    const cutoff = now - maxAgeSeconds * 1000;
-    const time = this.#messages.timeOf(oldest);
-    return time !== undefined && time >= cutoff ? oldest : this.#messages.idAt(cutoff);
+    const wanted = maxAgeSeconds === null ? oldest : this.#messages.idAt(now - maxAgeSeconds * 1000);
+    if (wanted === oldest) return oldest;
+    let left = MOST_EXPIRED_BLOCKS;
+    for (const { first } of this.#store.walk(oldest)) {
+      if (first >= wanted) return wanted;
+      if (left-- === 0) return first;
+    }
+    return wanted;
   }
 
   /** A change, and the rotation that the limits ask for with it. @param now ms since the epoch */

@@ -75,6 +75,7 @@ export class Queue {
   /** As stored, once somebody has asked for all; forgotten when any changes. */
   #cursors: readonly NamedCursor[] | undefined;
   #ended: QueueEnd | undefined;
+  #isClosing = false;
   #hasFailed = false;
 
   constructor(
@@ -163,7 +164,7 @@ export class Queue {
     return (await this.#committer.write((group) => group.cursor(change), NO_WEIGHT)) as Cursor;
   }
 
-  /** Rotates out what has become too old, if anything has. */
+  /** Rotates out what has become too old, if anything has. Of much, only the first part has gone on return. */
   async expire(): Promise<void> {
     if (this.limits.maxAgeSeconds === null || this.#file.failure !== undefined) return;
     await this.#committer.write(() => undefined, NO_WEIGHT);
@@ -231,6 +232,7 @@ export class Queue {
 
   /** Finishes the writes that wait, wakes everyone who waits for a message, closes the file. */
   async close(end: QueueEnd = 'closed'): Promise<void> {
+    this.#isClosing = true;
     await this.#committer.idle();
     if (this.#ended !== undefined) return;
     this.#ended = end;
@@ -303,6 +305,9 @@ export class Queue {
     this.#options.onCommit?.(this, report);
     const { next } = this;
     for (const waiter of [...this.#waiters]) if (waiter.id < next) waiter.wake();
+    // What was too old already and has not gone: the rest of a backlog, with the pushes that have come meanwhile. A failure to rotate
+    // is told by the pushes.
+    if (!this.#isClosing && this.#file.hasExpired(now)) void this.expire().catch(() => undefined);
     return results;
   }
 }

@@ -18,11 +18,17 @@ const MOST_INLINE_BYTES = 1800;
 /** A key with what LMDB adds to it in a leaf, at the most; and how few of them a leaf holds. */
 const KEY_BYTES = 160;
 const LEAF_KEYS = 12;
+/** A leaf that was just split is half full. */
+const HALF_LEAF_BYTES = PAGE_BYTES / 2;
 /** The largest push that room is kept for beside what is kept: what a server accepts by default. For a larger one more is rotated. */
 const LARGEST_PUSH_BYTES = 17 * MIB;
 
 /** Pages that LMDB gives to a value of so many bytes. */
 export const pagesOf = (bytes: number): number => Math.floor((PAGE_HEADER_BYTES - 1 + bytes) / PAGE_BYTES) + 1;
+
+/** Pages that a value takes together with its key, at the most: its own, or its share of a leaf, of which half is used. */
+export const storedPages = (bytes: number): number =>
+  (bytes > MOST_INLINE_BYTES ? pagesOf(bytes) : bytes / HALF_LEAF_BYTES) + KEY_BYTES / HALF_LEAF_BYTES;
 
 /**
  * Pages that one commit may write, at the most.
@@ -35,8 +41,7 @@ export function commitPages(sizes: Iterable<number>, removed = 0): number {
     if (size > MOST_INLINE_BYTES) pages += pagesOf(size);
     else inline += size + KEY_BYTES;
   }
-  // A leaf that was just split is half full.
-  return pages + Math.ceil(inline / (PAGE_BYTES / 2));
+  return pages + Math.ceil(inline / HALF_LEAF_BYTES);
 }
 
 /** A group of pushes is closed at so many payload bytes (256 KiB to 4 MiB), so that small queues need little spare room. */

@@ -182,9 +182,17 @@ export class RotFile {
     return new RoteraError('push_too_large', text, { maxBytes: this.limits.maxBytes });
   }
 
-  /** Rotates out what has become too old. Does nothing when nothing has. Resolves and throws as {@link commit}. */
+  /** Whether anything has become too old. @param now ms since the epoch */
+  hasExpired(now: number): boolean {
+    return this.#planner.youngEnough(now) > this.state.oldest;
+  }
+
+  /**
+   * Rotates out what has become too old, or of a backlog as much as one commit may. Does nothing when nothing has. Resolves and throws as
+   * {@link commit}.
+   */
   async expire(now: number): Promise<number> {
-    return this.#planner.youngEnough(now) > this.state.oldest ? await this.commit(NO_CHANGE, now) : 0;
+    return this.hasExpired(now) ? await this.commit(NO_CHANGE, now) : 0;
   }
 
   /** Whether the file still stands under its path, and was never seen not to: one that came back is to be opened anew. */
@@ -247,13 +255,12 @@ export class RotFile {
       throw error;
     }
     this.#allocation.committed(pages, gone.length);
-    const allGone = state.oldest >= before.next;
-    this.#store.forget(state.oldest, allGone);
+    this.#store.forget(state.oldest, state.oldest >= before.next);
     for (const [block, segment] of layout?.added ?? []) {
       block.segments.push(segment);
       if (block !== layout?.newest) this.#store.release(block);
     }
-    this.#messages.advance(state, layout?.newest ?? (allGone ? undefined : this.#messages.tail));
+    this.#messages.advance(state, layout);
     return diskMs;
   }
 }

@@ -4,6 +4,7 @@
 import type { Block } from './block.js';
 import type { BlockStore, Place } from './block-store.js';
 import type { FileState } from './file-meta.js';
+import type { Layout } from './layout.js';
 import type { Mark } from './retention.js';
 
 /** Shows durable messages only: it is moved on after each flush. */
@@ -12,6 +13,10 @@ export class StoredMessages {
   #state: FileState;
   /** The newest block while commits can be folded into it: its buffer has room behind the last segment. */
   #tail: Block | undefined;
+  /** First id of the newest block when it can take no more. It is large: the store keeps it as long as its bound allows. */
+  #full: number | undefined;
+  /** Ids of which none is intact, `to` exclusive: found by the last search that met damage, so that the next ones need not. */
+  #hole = { from: 0, to: 0 };
 
   constructor(store: BlockStore, state: FileState) {
     this.#store = store;
@@ -23,15 +28,16 @@ export class StoredMessages {
     return this.#state;
   }
 
-  get tail(): Block | undefined {
-    return this.#tail;
-  }
-
-  /** Takes over what a flush has made durable. */
-  advance(state: FileState, tail: Block | undefined): void {
+  /** Takes over what a flush has made durable. @param layout of the messages that it has stored, if any */
+  advance(state: FileState, layout: Layout | undefined): void {
+    const allGone = state.oldest >= this.#state.next;
     this.#state = state;
-    if (this.#tail !== undefined && this.#tail !== tail) this.#store.release(this.#tail);
-    this.#tail = tail;
+    if (layout === undefined && !allGone) return;
+    const before = this.#tail ?? this.#keptFull();
+    if (before !== undefined && before !== layout?.newest) this.#store.release(before);
+    this.#tail = layout?.isFull === false ? layout.newest : undefined;
+    this.#full = layout?.isFull === true ? layout.newest.first : undefined;
+    if (layout?.isFull === true) this.#store.keep(layout.newest);
   }
 
   /**
@@ -40,7 +46,8 @@ export class StoredMessages {
    */
   block(id: number): Block | undefined {
     if (this.#tail !== undefined && id >= this.#tail.first) return this.#tail;
-    return this.#store.find(id);
+    const full = this.#full !== undefined && id >= this.#full ? this.#keptFull() : undefined;
+    return full ?? this.#store.find(id);
   }
 
   /** First id of the first block that begins behind `id`, or `next` when there is none. */
@@ -102,6 +109,8 @@ export class StoredMessages {
   /** The first id in `[oldest, next]` that was committed at `time` (ms) or later: a search, as times never decrease. */
   idAt(time: number): number {
     let { oldest: low, next: high } = this.#state;
+    // Asked with each commit of a queue with an age limit, of which most find nothing too old.
+    if (this.#intactFrom(low).time >= time) return low;
     while (low < high) {
       const middle = low + Math.floor((high - low) / 2);
       const { id, time: found } = this.#intactFrom(middle);
@@ -114,7 +123,7 @@ export class StoredMessages {
   /** The newest block in a buffer that has room for `foldBytes`, unless it is larger, damaged or there is none. */
   foldable(foldBytes: number): Block | undefined {
     const { oldest, next } = this.#state;
-    if (this.#tail === undefined && oldest < next) {
+    if (this.#tail === undefined && this.#full === undefined && oldest < next) {
       const newest = this.#store.find(next - 1);
       if (newest !== undefined && !newest.damaged && newest.next === next && newest.end < foldBytes) {
         const buffer = Buffer.allocUnsafeSlow(foldBytes);
@@ -125,6 +134,10 @@ export class StoredMessages {
     return this.#tail;
   }
 
+  #keptFull(): Block | undefined {
+    return this.#full === undefined ? undefined : this.#store.kept(this.#full);
+  }
+
   /** Start of the block that holds `oldest`, and of the one behind it, if there is one. */
   #oldestMarks(): Iterable<Mark> {
     const { oldest } = this.#state;
@@ -133,10 +146,20 @@ export class StoredMessages {
 
   /** The first intact message at or behind `id`, and its commit time; Infinity when there is none. */
   #intactFrom(id: number): { id: number; time: number } {
-    for (let at = id; at < this.#state.next; at = this.nextBlock(at)) {
-      const time = this.timeOf(at);
-      if (time !== undefined) return { id: at, time };
+    let at = id;
+    let from = id;
+    let time: number | undefined;
+    while (at < this.#state.next) {
+      if (at >= this.#hole.from && at < this.#hole.to) {
+        from = Math.min(from, this.#hole.from);
+        at = this.#hole.to;
+        continue;
+      }
+      time = this.timeOf(at);
+      if (time !== undefined) break;
+      at = this.nextBlock(at);
     }
-    return { id: this.#state.next, time: Number.POSITIVE_INFINITY };
+    if (at > id) this.#hole = { from, to: at };
+    return { id: at, time: time ?? Number.POSITIVE_INFINITY };
   }
 }

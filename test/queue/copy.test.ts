@@ -127,3 +127,40 @@ t.test('a queue that remembers many producers is copied into a small one within 
   await resizeRotFile(file, { maxBytes: SMALL.maxBytes as number });
   t.match(await checkRotFile(file), { sound: true, problems: [] });
 });
+
+/** Queues of messages so small that they take most of the file: in blocks with pages of their own, and in ones without. */
+const TINY = [
+  { maxBytes: 2 * MIB, count: 2000 },
+  { maxBytes: MIB / 16, count: 180 },
+];
+
+for (const { maxBytes, count } of TINY) {
+  t.test(`a full queue of ${maxBytes / 1024} KiB in messages of a byte is copied without a loss`, async (t) => {
+    const directory = t.testdir();
+    const queues = await openQueues(t, directory);
+    const limits = { maxBytes, maxMessages: 10_000_000, reserve: false };
+    const push = (queue: Queue) => queue.push(batchOf(Array.from({ length: count }, () => Buffer.from('x'))));
+    const { queue: other } = await queues.create('other', limits);
+    let pushes = 0;
+    for (; other.oldest === 0; pushes++) await push(other);
+    const { queue } = await queues.create('q', limits);
+    for (let i = 1; i < pushes; i++) await push(queue);
+    const { oldest, next, file } = queue.stat();
+    t.equal(oldest, 0, 'one push more would rotate');
+
+    const whole = { oldest, next };
+    t.match(await snapshotRotFile(join(directory, 'q.rot'), join(directory, 'snapshot.rot')), whole);
+    await queues.close();
+    t.match(await resizeRotFile(join(directory, 'q.rot'), { maxAgeSeconds: 3600 }), whole);
+    for (const name of ['q', 'snapshot']) {
+      const path = join(directory, `${name}.rot`);
+      t.match(await checkRotFile(path), { sound: true, problems: [], messages: next });
+      t.ok(statSync(path).size <= file.limit, 'within its limit');
+    }
+    const again = await openQueues(t, directory);
+    for (const name of ['q', 'snapshot']) {
+      for (let i = 0; i < 50; i++) t.match(await push(again.get(name)), { first: next + i * count });
+      t.ok(statSync(join(directory, `${name}.rot`)).size <= file.limit, 'within its limit after more pushes');
+    }
+  });
+}

@@ -2,7 +2,7 @@
  * Whose a file is that takes another one's place.
  */
 import { chmodSync, chownSync, type Stats, statSync } from 'node:fs';
-import { RoteraError } from './errors.js';
+import { RoteraError } from '../errors.js';
 
 const PERMISSIONS = 0o7777;
 
