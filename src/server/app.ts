@@ -37,7 +37,6 @@ import { Tails } from './tails.js';
 import { Tracing } from './tracing.js';
 import { Unsent } from './unsent.js';
 import { Windows } from './window.js';
-import { WokenReads } from './woken-reads.js';
 
 /** Longest time between two looks for requests that take too long. */
 const MOST_CHECK_MS = 2000;
@@ -122,7 +121,6 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     }),
     windows: new Windows(),
     unsent: new Unsent(limits.untakenMs, () => metrics.dropped('stalled')),
-    wokenReads: new WokenReads(),
     limits,
     isReady: options.isReady ?? (() => true),
     stopping,

@@ -13,7 +13,6 @@ import type { Tails } from './tails.js';
 import type { Tracing } from './tracing.js';
 import type { Unsent } from './unsent.js';
 import type { Windows } from './window.js';
-import type { WokenReads } from './woken-reads.js';
 
 export interface Context {
   readonly queues: Queues;
@@ -23,7 +22,6 @@ export interface Context {
   readonly tracing: Tracing | undefined;
   readonly windows: Windows;
   readonly unsent: Unsent;
-  readonly wokenReads: WokenReads;
   readonly access: Access;
   readonly origins: Origins;
   readonly limits: ServerLimits;
