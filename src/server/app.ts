@@ -15,6 +15,7 @@ import fastify, {
 } from 'fastify';
 import type { Queues } from '../queue/queues.js';
 import { Access } from './access.js';
+import { Arrivals } from './arrivals.js';
 import { addBodies } from './bodies.js';
 import type { Context } from './context.js';
 import { addGuards } from './guards.js';
@@ -120,6 +121,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       corsOrigins: options.corsOrigins ?? [],
     }),
     windows: new Windows(),
+    arrivals: new Arrivals(limits),
     unsent: new Unsent(limits.untakenMs, () => metrics.dropped('stalled')),
     limits,
     isReady: options.isReady ?? (() => true),
@@ -127,8 +129,11 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     log: app.log,
     now,
   };
-  app.addHook('onClose', async () => context.tracing?.flush());
-  addBodies(app, limits);
+  app.addHook('onClose', async () => {
+    context.tracing?.flush();
+    context.arrivals.close();
+  });
+  addBodies(app, context);
   app.addHook('onSend', (_request, reply, _payload, done) => {
     reply.header(...NO_SNIFF);
     done();

@@ -6,6 +6,7 @@ import type { Verb } from '../protocol/api.js';
 import type { Queues } from '../queue/queues.js';
 import type { Token } from '../tokens.js';
 import type { Access } from './access.js';
+import type { Arrivals } from './arrivals.js';
 import type { ServerLimits } from './limits.js';
 import type { Metrics } from './metrics.js';
 import type { Origins } from './origins.js';
@@ -21,6 +22,7 @@ export interface Context {
   /** Only when somebody wants spans. */
   readonly tracing: Tracing | undefined;
   readonly windows: Windows;
+  readonly arrivals: Arrivals;
   readonly unsent: Unsent;
   readonly access: Access;
   readonly origins: Origins;
