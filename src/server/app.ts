@@ -31,7 +31,7 @@ import { addQueueRoutes } from './queue-routes.js';
 import { addReadRoutes } from './read-routes.js';
 import { addRefusals } from './refusals.js';
 import { logRequests, requestIds } from './requests.js';
-import { chooseProtocol, keepAlive } from './sockets.js';
+import { boundEach, chooseProtocol, keepAlive } from './sockets.js';
 import { stopGracefully } from './stop.js';
 import { addTailRoutes } from './tail-routes.js';
 import { Tails } from './tails.js';
@@ -148,7 +148,6 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
 
 async function addSockets(app: FastifyInstance, { limits, metrics }: Context): Promise<void> {
   const options = {
-    maxPayload: limits.maxPushBytes,
     maxFragments: MAX_FRAGMENTS,
     perMessageDeflate: false,
     handleProtocols: chooseProtocol,
@@ -161,6 +160,7 @@ async function addSockets(app: FastifyInstance, { limits, metrics }: Context): P
     // What a peer did wrong: ws has told it in a close frame, and ends the connection.
     errorHandler: (error) => app.log.debug({ err: error }, 'a socket failed'),
   });
+  boundEach(app.websocketServer, limits.maxPushBytes);
   app.addHook(
     'onClose',
     keepAlive(app.websocketServer, limits.heartbeatMs, () => metrics.dropped('silent')),

@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap';
 import { RawConnection } from '../support/raw.js';
+import { frame, OPCODE, RawSocket } from '../support/raw-frames.js';
 import { isProblem } from '../support/server.js';
 import { type RealWire, startListening } from '../support/wire.js';
 
@@ -76,4 +77,57 @@ t.test('a body in very many pieces counts as more than its bytes', async (t) => 
   t.equal((await finish(comes, 990))?.status, 200);
   t.equal(queue.next, 1);
   isProblem(t, await wire.send({ method: 'POST', path: '/queues/q/messages' }), 400, 'empty_body');
+});
+
+const message = (bytes: number, fin: boolean): Buffer => frame(OPCODE.binary, Buffer.alloc(bytes, 'x'), { fin });
+
+t.test('a message of a WebSocket that is never finished is cut, whatever comes between', async (t) => {
+  const wire = await startListening(t, { limits: { requestMs: 800, heartbeatMs: 50 } });
+  const { queue } = await wire.queues.create('q', SMALL);
+  const socket = await RawSocket.open(wire.port, '/queues/q/push');
+  const idle = await wire.open('/queues/q/push');
+  socket.send(message(10_000, false));
+  const pongs = setInterval(() => socket.send(frame(OPCODE.pong, 'here')), 40);
+  await socket.connection.until(() => socket.connection.ended);
+  clearInterval(pongs);
+  t.strictSame(
+    [socket.closeCode, socket.payloads(OPCODE.close).map((text) => text.slice(2))],
+    [1008, ['request_timeout']],
+  );
+  idle.send('one');
+  t.match(await idle.json(), { first: 0 }, 'one that only answers pings is not');
+  t.equal(queue.next, 1);
+});
+
+t.test('messages of WebSockets count among what arrives', async (t) => {
+  const wire = await start(t);
+  const { queue } = await wire.queues.create('q', SMALL);
+  const stands = await RawSocket.open(wire.port, '/queues/q/push');
+  stands.send(message(150_000, false));
+  const comes = await begin(t, wire, 1000, 10);
+  t.equal((await finish(comes, 990))?.status, 200, 'there is room');
+  const socket = await RawSocket.open(wire.port, '/queues/q/push');
+  for (let i = 0; i < 20; i++) socket.send(message(60_000, true));
+  await socket.connection.until(() => socket.payloads(OPCODE.text).length === 20);
+  t.equal(queue.next, 21, 'those that are whole count no more');
+  socket.send(message(150_000, false));
+  await stands.connection.until(() => stands.connection.ended);
+  t.not(stands.connection.ended, false);
+  socket.send(frame(OPCODE.continuation, 'x'));
+  await socket.connection.until(() => socket.payloads(OPCODE.text).length === 21);
+  t.equal(queue.next, 22);
+  socket.connection.socket.destroy();
+});
+
+t.test('a tail takes in no more than an acknowledgement is long', async (t) => {
+  const wire = await startListening(t);
+  await wire.queues.create('q', SMALL);
+  const socket = await RawSocket.open(wire.port, '/queues/q/tail');
+  socket.send(message(5000, false));
+  await socket.connection.until(() => socket.closeCode !== undefined);
+  t.equal(socket.closeCode, 1009);
+  socket.connection.socket.destroy();
+  const pushes = await wire.open('/queues/q/push');
+  pushes.send('x'.repeat(5000));
+  t.match(await pushes.json(), { first: 0 }, 'a socket of pushes beside it takes more');
 });
