@@ -39,7 +39,8 @@ export class Unsent {
    */
   read({ raw }: FastifyReply, wanted: number, read: (maxBytes: number) => ReadResult): Promise<ReadResult> {
     return this.#turns.read(() => {
-      const result = read(this.#room(wanted));
+      // Of those who left before their turn, nobody takes anything.
+      const result = read(raw.req.socket.destroyed ? 1 : this.#room(wanted));
       const bytes = readBytes(result);
       if (bytes >= SHORT_BYTES) this.#count(raw, bytes);
       return result;

@@ -136,6 +136,27 @@ t.test('short answers that wait behind another count too', async (t) => {
   t.ok((await wholeLength(given)) < whole);
 });
 
+t.test('little is read for a client that left before its turn', async (t) => {
+  const { wire, queue, open } = await start(t);
+  await queue.moveCursor({ kind: 'open', name: 'c', position: 0, move: false });
+  const release = holdCursors(queue);
+  const { client, server } = await open();
+  const asked = requests(wire, 1);
+  client.write(get(`${WHOLE}&cursor=c&ack=0`, BINARY));
+  await asked;
+  await leave(client, server);
+  const read = queue.read.bind(queue);
+  const count = new Promise<number>((resolve) => {
+    queue.read = (options) => {
+      const result = read(options);
+      resolve(result.count);
+      return result;
+    };
+  });
+  release();
+  t.equal(await count, 1);
+});
+
 t.test('answers are counted in bytes, not in characters', async (t) => {
   const given = await start(t, '€');
   const { wire, open } = given;
