@@ -15,6 +15,7 @@ import fastify, {
 } from 'fastify';
 import type { Queues } from '../queue/queues.js';
 import { Access } from './access.js';
+import { Arrivals } from './arrivals.js';
 import { addBodies } from './bodies.js';
 import type { Context } from './context.js';
 import { addGuards } from './guards.js';
@@ -30,14 +31,13 @@ import { addQueueRoutes } from './queue-routes.js';
 import { addReadRoutes } from './read-routes.js';
 import { addRefusals } from './refusals.js';
 import { logRequests, requestIds } from './requests.js';
-import { chooseProtocol, keepAlive } from './sockets.js';
+import { boundEach, chooseProtocol, keepAlive } from './sockets.js';
 import { stopGracefully } from './stop.js';
 import { addTailRoutes } from './tail-routes.js';
 import { Tails } from './tails.js';
 import { Tracing } from './tracing.js';
 import { Unsent } from './unsent.js';
 import { Windows } from './window.js';
-import { WokenReads } from './woken-reads.js';
 
 /** Longest time between two looks for requests that take too long. */
 const MOST_CHECK_MS = 2000;
@@ -121,16 +121,19 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       corsOrigins: options.corsOrigins ?? [],
     }),
     windows: new Windows(),
+    arrivals: new Arrivals(limits),
     unsent: new Unsent(limits.untakenMs, () => metrics.dropped('stalled')),
-    wokenReads: new WokenReads(),
     limits,
     isReady: options.isReady ?? (() => true),
     stopping,
     log: app.log,
     now,
   };
-  app.addHook('onClose', async () => context.tracing?.flush());
-  addBodies(app, limits);
+  app.addHook('onClose', async () => {
+    context.tracing?.flush();
+    context.arrivals.close();
+  });
+  addBodies(app, context);
   app.addHook('onSend', (_request, reply, _payload, done) => {
     reply.header(...NO_SNIFF);
     done();
@@ -145,7 +148,6 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
 
 async function addSockets(app: FastifyInstance, { limits, metrics }: Context): Promise<void> {
   const options = {
-    maxPayload: limits.maxPushBytes,
     maxFragments: MAX_FRAGMENTS,
     perMessageDeflate: false,
     handleProtocols: chooseProtocol,
@@ -158,6 +160,7 @@ async function addSockets(app: FastifyInstance, { limits, metrics }: Context): P
     // What a peer did wrong: ws has told it in a close frame, and ends the connection.
     errorHandler: (error) => app.log.debug({ err: error }, 'a socket failed'),
   });
+  boundEach(app.websocketServer, limits.maxPushBytes);
   app.addHook(
     'onClose',
     keepAlive(app.websocketServer, limits.heartbeatMs, () => metrics.dropped('silent')),

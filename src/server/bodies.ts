@@ -6,15 +6,16 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { RoteraError } from '../errors.js';
 import { buffers, LEAST_BYTES, MOST_BYTES } from '../queue/buffers.js';
-import type { ServerLimits } from './limits.js';
+import type { Arrival, Arrivals } from './arrivals.js';
+import type { Context } from './context.js';
 
 /** RFC 9110, section 8.3.1, as far as fastify would refuse anything else. */
 const MEDIA_TYPE = /^\s*[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(;|$)/;
 
 /** A body that came more slowly than this, in bytes a second, is refused. */
 const LEAST_RATE = 1024;
-/** Longest time between two looks for bodies that come too slowly. */
-const MOST_LOOK_MS = 2000;
+/** What each piece of a body costs beside its bytes: a client may send them one by one. */
+const PIECE_BYTES = 128;
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -25,9 +26,10 @@ declare module 'fastify' {
 
 /**
  * What is longer than `maxPushBytes` is refused with `push_too_large`, what comes too slowly with `request_timeout`, what is
- * compressed with `encoding_refused`: its bytes would be taken for messages.
+ * compressed with `encoding_refused`: its bytes would be taken for messages; and with `overloaded` what is too much together with
+ * all else that arrives.
  */
-export function addBodies(app: FastifyInstance, { maxPushBytes, slowBodyMs }: ServerLimits): void {
+export function addBodies(app: FastifyInstance, { limits: { maxPushBytes, slowBodyMs }, arrivals }: Context): void {
   app.removeAllContentTypeParsers();
   app.decorateRequest('lent', undefined);
   // A push takes a body of any type, and one that is not even a media type as a body of none.
@@ -36,13 +38,9 @@ export function addBodies(app: FastifyInstance, { maxPushBytes, slowBodyMs }: Se
     if (type !== undefined && !MEDIA_TYPE.test(type)) delete headers['content-type'];
     done();
   });
-  const arriving = new Set<Arriving>();
   app.addContentTypeParser('*', (request, payload, done) =>
-    collect({ request, payload, most: maxPushBytes, arriving }, done),
+    collect({ request, payload, most: maxPushBytes, slowMs: slowBodyMs, arrivals }, done),
   );
-  // One look at all of them costs less than a timer for each.
-  const looks = setInterval(() => refuseSlow(arriving, slowBodyMs), Math.min(MOST_LOOK_MS, slowBodyMs / 4)).unref();
-  app.addHook('onClose', async () => clearInterval(looks));
 }
 
 /** To be called when nobody looks at the body any more, if it is: its memory is used again. */
@@ -53,21 +51,15 @@ export function giveBodyBack(request: FastifyRequest): void {
 
 type Done = (error: Error | null, body?: Buffer) => void;
 
-/** A body of which some is still to come. */
-interface Arriving {
-  readonly since: number;
-  bytes: number;
-  readonly end: (error: Error) => void;
-}
-
 interface Collection {
   readonly request: FastifyRequest;
   readonly payload: IncomingMessage;
   readonly most: number;
-  readonly arriving: Set<Arriving>;
+  readonly slowMs: number;
+  readonly arrivals: Arrivals;
 }
 
-function collect({ request, payload, most, arriving }: Collection, done: Done): void {
+function collect({ request, payload, most, slowMs, arrivals }: Collection, done: Done): void {
   const encoding = request.headers['content-encoding'] ?? 'identity';
   if (encoding.toLowerCase() !== 'identity') {
     const text = `The body is encoded (Content-Encoding: ${encoding.slice(0, 40)}): send it as it is.`;
@@ -81,33 +73,25 @@ function collect({ request, payload, most, arriving }: Collection, done: Done): 
     return;
   }
   const pieces: Buffer[] = [];
+  let bytes = 0;
   const take = (piece: Buffer): void => {
-    const { bytes } = body;
     if (bytes === 0 && length > piece.length && length >= LEAST_BYTES && length <= MOST_BYTES)
       request.lent = buffers.take(length);
     if (request.lent === undefined) pieces.push(piece);
     else request.lent.set(piece, bytes);
-    body.bytes += piece.length;
-    if (body.bytes > most) end(tooLong(most));
+    bytes += piece.length;
+    if (bytes > most) end(tooLong(most));
+    else arrivals.grow(arrival, piece.length + PIECE_BYTES);
   };
   const end = (error: Error | null = null): void => {
     payload.off('data', take).off('end', end).off('error', end);
-    arriving.delete(body);
-    done(error, error === null ? (request.lent?.subarray(0, body.bytes) ?? joined(pieces, body.bytes)) : undefined);
+    arrivals.remove(arrival);
+    done(error, error === null ? (request.lent?.subarray(0, bytes) ?? joined(pieces, bytes)) : undefined);
   };
-  const body: Arriving = { since: performance.now(), bytes: 0, end };
-  arriving.add(body);
+  const isLate = (ms: number): boolean => ms >= slowMs && bytes < (LEAST_RATE * ms) / 1000;
+  const arrival: Arrival = { since: performance.now(), bytes: 0, isLate, refuse: end };
+  arrivals.add(arrival);
   payload.on('data', take).on('end', end).on('error', end);
-}
-
-function refuseSlow(arriving: Iterable<Arriving>, slowBodyMs: number): void {
-  const now = performance.now();
-  for (const { since, bytes, end } of [...arriving]) {
-    const ms = now - since;
-    if (ms < slowBodyMs || bytes >= (LEAST_RATE * ms) / 1000) continue;
-    const text = `The body comes too slowly: ${bytes} bytes in ${(ms / 1000).toFixed()} s. Send less at a time.`;
-    end(new RoteraError('request_timeout', text));
-  }
 }
 
 /** A single piece as it is: what Node's parser hands over belongs to nobody else. */

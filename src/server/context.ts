@@ -6,6 +6,7 @@ import type { Verb } from '../protocol/api.js';
 import type { Queues } from '../queue/queues.js';
 import type { Token } from '../tokens.js';
 import type { Access } from './access.js';
+import type { Arrivals } from './arrivals.js';
 import type { ServerLimits } from './limits.js';
 import type { Metrics } from './metrics.js';
 import type { Origins } from './origins.js';
@@ -13,7 +14,6 @@ import type { Tails } from './tails.js';
 import type { Tracing } from './tracing.js';
 import type { Unsent } from './unsent.js';
 import type { Windows } from './window.js';
-import type { WokenReads } from './woken-reads.js';
 
 export interface Context {
   readonly queues: Queues;
@@ -22,8 +22,8 @@ export interface Context {
   /** Only when somebody wants spans. */
   readonly tracing: Tracing | undefined;
   readonly windows: Windows;
+  readonly arrivals: Arrivals;
   readonly unsent: Unsent;
-  readonly wokenReads: WokenReads;
   readonly access: Access;
   readonly origins: Origins;
   readonly limits: ServerLimits;

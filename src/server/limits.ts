@@ -26,6 +26,8 @@ export interface ServerLimits {
   readonly maxHeaderBytes: number;
   /** Longest body of a push, and longest frame. */
   readonly maxPushBytes: number;
+  /** Most that may arrive at the same time, of all clients: fifteen of the longest pushes, on a machine with 1 GiB. */
+  readonly maxArrivingBytes: number;
   readonly maxConnections: number;
   /** Most tails open at the server, and most of them with one token. */
   readonly maxTails: number;
@@ -43,5 +45,6 @@ export const LIMITS: ServerLimits = Object.freeze({
   stalledMs: 60_000,
   maxUrlBytes: 8 * 1024,
   maxHeaderBytes: 16 * 1024,
+  maxArrivingBytes: 256 * 1024 * 1024,
   ...SERVER_LIMITS,
 });

@@ -12,6 +12,7 @@ import { FramePusher, type FramesUnderWay } from './frame-pusher.js';
 import { writeFrames } from './frames.js';
 import { firstOf } from './signals.js';
 import { CLOSE } from './sockets.js';
+import { boundUnfinished } from './unfinished.js';
 
 /** With more under way than this, the socket is not read until answers have gone out: bounds what one client holds. */
 const MAX_FRAMES_UNDER_WAY = 4096;
@@ -76,6 +77,7 @@ export function pushOverWebSocket(
     pusher.take(data, isBinary);
     if (frames >= MAX_FRAMES_UNDER_WAY || bytes >= MAX_BYTES_UNDER_WAY) socket.pause();
   });
+  boundUnfinished(socket, wire, context);
   const gone = new AbortController();
   socket.on('close', () => gone.abort());
   const ended = firstOf([gone.signal, stopping]);

@@ -1,9 +1,10 @@
 /**
  * Create and stat: `PUT /queues/{queue}`, `GET /queues/{queue}`, `GET /queues`.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { RoteraError } from '../errors.js';
-import type { QueueBody } from '../protocol/answers.js';
+import type { QueueBody, StatBody, UnreadableBody } from '../protocol/answers.js';
 import { createFields } from '../protocol/api.js';
 import { checkFields, checkParameters } from '../protocol/parameters.js';
 import type { Limits } from '../queue/limits.js';
@@ -15,6 +16,9 @@ import { entityTag, queueBody, statBody, unreadableBody } from './stat.js';
 
 /** Longer than any text of the five fields. */
 const MAX_CREATE_BYTES = 64 * 1024;
+
+/** Queues that are listed before other work has its turn: each may cost a block that is read and verified, 0.1 ms. */
+const QUEUES_AT_ONCE = 10;
 
 const badBody = (reason: string, cause?: unknown): RoteraError =>
   new RoteraError('bad_parameter', `The body ${reason}.`, { parameter: 'body', accepted: 'a JSON object' }, { cause });
@@ -60,10 +64,16 @@ export function addQueueRoutes(app: FastifyInstance, { queues, tails }: Context)
   app.get('/queues', { config: {}, exposeHeadRoute: true }, async (request, reply) => {
     checkParameters({}, request.query);
     reply.header('cache-control', 'no-store');
-    const listed = [
-      ...queues.all.map((queue) => statBody(queue.stat(), tails.count(queue))),
-      ...queues.unreadable.map(unreadableBody),
-    ].filter(({ queue }) => allows(request.token, 'stat', queue));
-    return { queues: listed.sort((a, b) => (a.queue < b.queue ? -1 : 1)) };
+    const mayStat = (name: string): boolean => allows(request.token, 'stat', name);
+    const listed = new Map<string, StatBody | UnreadableBody>();
+    for (const [i, { name }] of queues.all.filter(({ name }) => mayStat(name)).entries()) {
+      if (i % QUEUES_AT_ONCE === QUEUES_AT_ONCE - 1) await nextTurn();
+      // Another one in the meantime, or none.
+      const queue = queues.find(name);
+      if (queue !== undefined && queue.ended === undefined)
+        listed.set(name, statBody(queue.stat(), tails.count(queue)));
+    }
+    for (const one of queues.unreadable) if (mayStat(one.queue)) listed.set(one.queue, unreadableBody(one));
+    return { queues: [...listed.values()].sort((a, b) => (a.queue < b.queue ? -1 : 1)) };
   });
 }

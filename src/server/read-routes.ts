@@ -18,7 +18,7 @@ import {
 import { type Checked, checkParameters, integer } from '../protocol/parameters.js';
 import { resolveFrom } from '../queue/position.js';
 import type { Queue } from '../queue/queue.js';
-import { gapOf, joinedRead, type ReadOptions, type ReadResult } from '../queue/read.js';
+import { gapOf, joinedRead, type ReadResult } from '../queue/read.js';
 import { checkBegun, checkEpoch, namesTag, needsCursor, negotiate, openCursor, setQueueHeaders } from './answers.js';
 import type { Context, QueueRoute } from './context.js';
 import { goneSignal } from './gone.js';
@@ -28,39 +28,38 @@ import { countMissed, gapError } from './tail.js';
 
 type ReadType = keyof typeof MAX_READ_LIMIT;
 type ReadParameters = Checked<typeof readParameters>;
+type Read = (from: number) => Promise<ReadResult>;
 
 const FOREVER_SECONDS = 31_536_000;
 const messageId = integer(0, Number.MAX_SAFE_INTEGER);
 
 /**
  * Reads; when there is nothing yet, waits so many seconds for a first message and reads again.
+ * @param read from an id on
  * @param ends what ends the wait besides; asked for only when there is something to wait for
  */
 async function readOrWait(
   queue: Queue,
-  options: ReadOptions,
-  { wait = 0, gap, maxBytes = DEFAULT_READ_BYTES }: ReadParameters,
-  { unsent, wokenReads }: Context,
+  read: Read,
+  { wait = 0, gap, to }: ReadParameters,
+  from: number,
   ends: () => readonly AbortSignal[],
 ): Promise<ReadResult> {
-  const result = await passDamage(queue, options, queue.read(options));
+  const result = await passDamage(read, from);
   const refused = gap === 'fail' && result.gap !== null;
-  if (result.count > 0 || wait === 0 || result.next === options.to || refused) return result;
+  if (result.count > 0 || wait === 0 || result.next === to || refused) return result;
   const { signal, done } = firstOf(ends(), wait * 1000);
   await queue.waitFor(result.next, signal);
   done();
-  const rest = { ...options, from: result.next };
-  // There was room when the wait began; all who waited are woken together now.
-  const later = await wokenReads.read(() => queue.read({ ...rest, maxBytes: unsent.room(maxBytes) }));
-  return joinedRead(result, await passDamage(queue, rest, later));
+  return joinedRead(result, await passDamage(read, result.next));
 }
 
 /** Goes on behind a read that found nothing but damage; the others have their turns before more of it is looked at. */
-async function passDamage(queue: Queue, options: ReadOptions, read: ReadResult): Promise<ReadResult> {
-  let result = read;
+async function passDamage(read: Read, from: number): Promise<ReadResult> {
+  let result = await read(from);
   while (result.isCut) {
     await nextTurn();
-    result = joinedRead(result, queue.read({ ...options, from: result.next }));
+    result = joinedRead(result, await read(result.next));
   }
   return result;
 }
@@ -119,9 +118,11 @@ export function addReadRoutes(app: FastifyInstance, context: Context): void {
       const from = await startOf(queue, parameters, context);
       checkBegun(queue, from);
       checkTo(from, to);
-      const options = { from, ...(to === undefined ? {} : { to }), limit, maxBytes: unsent.room(maxBytes) };
+      const range = { ...(to === undefined ? {} : { to }), limit };
+      const readFrom: Read = (from) =>
+        unsent.read(reply, maxBytes, (maxBytes) => queue.read({ from, ...range, maxBytes }));
       const ends = (): AbortSignal[] => [stopping, goneSignal(reply)];
-      const read = (): Promise<ReadResult> => readOrWait(queue, options, parameters, context, ends);
+      const read = (): Promise<ReadResult> => readOrWait(queue, readFrom, parameters, from, ends);
       const result = await (tracing?.read(request.headers, queue, read) ?? read());
       if (result.gap !== null) {
         await countMissed(queue, cursor, result.gap);
@@ -143,7 +144,9 @@ export function addReadRoutes(app: FastifyInstance, context: Context): void {
       checkEpoch(queue, epoch);
       if (id >= queue.next)
         throw new RoteraError('not_yet', `Message ${id} is not there yet: the next one will be ${queue.next}.`);
-      const result = queue.read({ from: id, to: id + 1, limit: 1, maxBytes: unsent.room(1) });
+      const result = await unsent.read(reply, 1, (maxBytes) =>
+        queue.read({ from: id, to: id + 1, limit: 1, maxBytes }),
+      );
       const { gap, slices } = result;
       const slice = slices[0];
       if (slice === undefined) throw gapError(gap ?? gapOf(id, id + 1, 'damaged'));

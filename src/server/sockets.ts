@@ -19,6 +19,18 @@ const PROTOCOLS = /^[ \t]*[!#$%&'*+.^_`|~\w-]+([ \t]*,[ \t]*[!#$%&'*+.^_`|~\w-]+
 
 /** Pings that each socket has not answered yet. */
 const silent = new WeakMap<WebSocket, number>();
+/** The longest message of each socket that is to be, by its request, where it is shorter than usual. */
+const longest = new WeakMap<IncomingMessage, number>();
+/** To be called before the upgrade: then the socket takes no longer messages than so many bytes. */
+export const boundMessages = (request: IncomingMessage, bytes: number): void => void longest.set(request, bytes);
+
+/** Bounds the messages of every socket. ws takes the bound from its options as it makes a socket, right behind this event. */
+export function boundEach(server: WebSocketServer, mostBytes: number): void {
+  server.on('headers', (_headers, request) => {
+    server.options.maxPayload = Math.min(mostBytes, longest.get(request) ?? mostBytes);
+  });
+}
+
 /** Something was heard of a peer, or it has taken something. */
 export const heard = (socket: WebSocket): void => void silent.set(socket, 0);
 

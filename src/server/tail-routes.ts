@@ -12,9 +12,10 @@ import { checkBegun, checkEpoch, needsCursor, openCursor } from './answers.js';
 import type { Context, QueueRoute } from './context.js';
 import { wireOf } from './frames.js';
 import { whenGone } from './gone.js';
+import { boundMessages } from './sockets.js';
 import { countMissed, gapError, recreatedGap, type TailPlan } from './tail.js';
 import { startEvents, TAIL_URL, tailOverEvents } from './tail-events.js';
-import { tailOverWebSocket } from './tail-socket.js';
+import { MAX_MESSAGE_BYTES, tailOverWebSocket } from './tail-socket.js';
 
 type TailParameters = Checked<typeof tailParameters>;
 
@@ -140,7 +141,8 @@ export function addTailRoutes(app: FastifyInstance, context: Context): void {
     preValidation: async (request) => {
       const tail = untilGone(await openTail(request, context), request.raw.socket);
       opened.set(request, tail);
-      if (!request.ws) await failEarly(tail);
+      if (request.ws) boundMessages(request.raw, MAX_MESSAGE_BYTES);
+      else await failEarly(tail);
     },
     handler: (request, reply) => {
       const { plan, leave } = take(request);

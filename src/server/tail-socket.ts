@@ -17,6 +17,8 @@ import { follow, type TailEvent, type TailPlan } from './tail.js';
 
 /** An ack is `{"type":"ack","id":N}`: nothing longer is expected of a client. */
 const MAX_ACK_BYTES = 1024;
+/** So much is taken in all the same, to say what is wrong with it; a socket with more is closed before it has all come. */
+export const MAX_MESSAGE_BYTES = 4096;
 /** A client that provokes errors and does not read them is cut when so much waits for it. */
 const MAX_UNREAD_BYTES = 1024 * 1024;
 

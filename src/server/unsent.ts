@@ -1,9 +1,12 @@
 /**
- * Answers that clients have not taken yet: bounded in bytes, for all clients together, and in time for each.
+ * Answers to reads that clients have not taken yet: bounded in bytes, for all clients together, and in time for each.
  */
+import type { ServerResponse } from 'node:http';
 import type { FastifyReply } from 'fastify';
 import { RoteraError } from '../errors.js';
+import type { ReadResult } from '../queue/read.js';
 import { whenOver } from './gone.js';
+import { ReadTurns, readBytes } from './read-turns.js';
 
 const MIB = 1024 * 1024;
 /** From so many bytes on, reads get less than they ask for. */
@@ -12,12 +15,15 @@ const AMPLE_BYTES = 32 * MIB;
 const LEAST_BYTES = 64 * 1024;
 /** From so many on, they get nothing. */
 const MOST_BYTES = 128 * MIB;
-/** What is shorter goes to the system at once and is not looked at. */
+/** What is shorter goes to the system at once, and is not looked at unless something is before it on its connection. */
 const SHORT_BYTES = 16 * 1024;
 
 export class Unsent {
   readonly #stalledMs: number;
   readonly #onCut: () => void;
+  readonly #turns = new ReadTurns();
+  /** How long the answers that count are, and all of them together. */
+  readonly #answers = new Map<ServerResponse, number>();
   #bytes = 0;
 
   /** @param stalledMs an answer of which nothing is taken for so long is cut, and that is told to `onCut` */
@@ -26,8 +32,39 @@ export class Unsent {
     this.#onCut = onCut;
   }
 
+  /**
+   * Reads in its turn, for an answer: as many bytes as it wants and there is room for. What it brings counts from now on, before
+   * the next read asks what it may bring.
+   * @throws `overloaded`, and what `read` throws
+   */
+  read({ raw }: FastifyReply, wanted: number, read: (maxBytes: number) => ReadResult): Promise<ReadResult> {
+    return this.#turns.read(() => {
+      // Of those who left before their turn, nobody takes anything.
+      const result = read(raw.req.socket.destroyed ? 1 : this.#room(wanted));
+      const bytes = readBytes(result);
+      if (bytes >= SHORT_BYTES) this.#count(raw, bytes);
+      return result;
+    });
+  }
+
+  /** Sends an answer. */
+  send(reply: FastifyReply, body: Buffer | string): FastifyReply {
+    const { raw } = reply;
+    const bytes = Buffer.byteLength(body);
+    if (bytes < SHORT_BYTES && !this.#answers.has(raw) && !isBehind(raw)) return reply.send(body);
+    this.#count(raw, bytes);
+    // The system may hold all of a shorter answer for a client that takes none of it: such a connection is not kept.
+    if (this.#bytes > AMPLE_BYTES / 2) reply.header('connection', 'close');
+    // That of the socket: it begins anew with whatever is taken, and Node sets it back for the next request.
+    raw.setTimeout(this.#stalledMs, () => {
+      this.#onCut();
+      raw.destroy();
+    });
+    return reply.send(body);
+  }
+
   /** How much a read may bring that asks for so many bytes. @throws `overloaded` */
-  room(wanted: number): number {
+  #room(wanted: number): number {
     if (this.#bytes >= MOST_BYTES) {
       const text = `Clients have ${this.#bytes} bytes of answers yet to take. Try again in a moment.`;
       throw new RoteraError('overloaded', text);
@@ -35,21 +72,18 @@ export class Unsent {
     return Math.min(wanted, Math.max(LEAST_BYTES, AMPLE_BYTES - this.#bytes));
   }
 
-  /** Sends an answer. */
-  send(reply: FastifyReply, body: Buffer | string): FastifyReply {
-    const bytes = Buffer.byteLength(body);
-    if (bytes < SHORT_BYTES) return reply.send(body);
-    this.#bytes += bytes;
-    // The system may hold all of a shorter answer for a client that takes none of it: such a connection is not kept.
-    if (this.#bytes > AMPLE_BYTES / 2) reply.header('connection', 'close');
-    whenOver(reply.raw, () => {
-      this.#bytes -= bytes;
+  /** Lets an answer count as so long, instead of what it was, until it is over. */
+  #count(response: ServerResponse, bytes: number): void {
+    const known = this.#answers.get(response);
+    this.#answers.set(response, bytes);
+    this.#bytes += bytes - (known ?? 0);
+    if (known !== undefined) return;
+    whenOver(response, () => {
+      this.#bytes -= this.#answers.get(response) ?? 0;
+      this.#answers.delete(response);
     });
-    // That of the socket: it begins anew with whatever is taken, and Node sets it back for the next request.
-    reply.raw.setTimeout(this.#stalledMs, () => {
-      this.#onCut();
-      reply.raw.destroy();
-    });
-    return reply.send(body);
   }
 }
+
+/** Whether an answer waits on its connection: behind another one, or behind bytes that the client has yet to take. */
+const isBehind = ({ socket }: ServerResponse): boolean => socket === null || socket.writableLength > 0;

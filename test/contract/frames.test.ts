@@ -14,6 +14,9 @@ import { makeQueue, pushEach } from './words.js';
 const END = 'the end of the case';
 /** A tail takes acks only: any other message ends it. */
 const REFUSED = 1008;
+const TOO_LARGE = 1009;
+/** And looks at no longer ones. */
+const MAX_TAIL_BYTES = 4096;
 
 const start = (t: Test): Promise<RealWire> => startListening(t, { limits: { maxPushBytes: MAX_BYTES } });
 
@@ -76,7 +79,8 @@ for (const [group, cases] of Object.entries(FRAMES)) {
       // It says open and up-to-date by itself.
       const socket = await say(wire, '/queues/q/tail', one, 2);
       const isMessage = stores.length > 0 || isRefused;
-      t.equal(socket.closeCode, isMessage ? REFUSED : close, name);
+      const refused = stores.some((text) => text.length > MAX_TAIL_BYTES) ? TOO_LARGE : REFUSED;
+      t.equal(socket.closeCode, isMessage ? refused : close, name);
       if (!isMessage)
         t.strictSame(
           socket.payloads(OPCODE.pong).filter((payload) => payload !== END),

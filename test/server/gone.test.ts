@@ -120,6 +120,43 @@ t.test('answers that wait behind another are not waited for when their connectio
   t.equal(await wholeLength(given), whole);
 });
 
+t.test('short answers that wait behind another count too', async (t) => {
+  const given = await start(t);
+  const { wire, open } = given;
+  const { queue } = await wire.queues.create('s', { maxBytes: MIB, reserve: false });
+  await queue.push(batchOf([Buffer.alloc(10_000, 'x')]));
+  const whole = await wholeLength(given);
+  const { client } = await open();
+  client.pause();
+  const asked = requests(wire, 151);
+  // The first leaves room for everything, by 1 MiB.
+  const first = get('/queues/q/messages?from=0&limit=240&maxBytes=16777216', BINARY);
+  client.write(first + get('/queues/s/messages', BINARY).repeat(150));
+  await asked;
+  t.ok((await wholeLength(given)) < whole);
+});
+
+t.test('little is read for a client that left before its turn', async (t) => {
+  const { wire, queue, open } = await start(t);
+  await queue.moveCursor({ kind: 'open', name: 'c', position: 0, move: false });
+  const release = holdCursors(queue);
+  const { client, server } = await open();
+  const asked = requests(wire, 1);
+  client.write(get(`${WHOLE}&cursor=c&ack=0`, BINARY));
+  await asked;
+  await leave(client, server);
+  const read = queue.read.bind(queue);
+  const count = new Promise<number>((resolve) => {
+    queue.read = (options) => {
+      const result = read(options);
+      resolve(result.count);
+      return result;
+    };
+  });
+  release();
+  t.equal(await count, 1);
+});
+
 t.test('answers are counted in bytes, not in characters', async (t) => {
   const given = await start(t, '€');
   const { wire, open } = given;

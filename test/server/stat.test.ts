@@ -65,3 +65,41 @@ t.test('the list has every queue, sorted, and those that cannot be read with the
   isProblem(t, await send({ path: '/queues/broken/messages' }), 503, 'queue_unreadable');
   isProblem(t, await send({ path: '/queues?state=ok' }), 400, 'bad_parameter', { parameter: 'state' });
 });
+
+t.test('a list of many queues leaves others their turns', async (t) => {
+  const { queues, send } = await startServer(t);
+  const all = await Promise.all(
+    Array.from({ length: 35 }, async (_, i) => {
+      const name = `q${String(i).padStart(2, '0')}`;
+      return (await queues.create(name, { maxBytes: 1000, reserve: false })).queue;
+    }),
+  );
+  let turn = 0;
+  let counting = setImmediate(function next() {
+    turn++;
+    counting = setImmediate(next);
+  });
+  const turns: number[] = [];
+  for (const queue of all) {
+    const { stat } = queue;
+    queue.stat = () => {
+      turns.push(turn);
+      return stat.call(queue);
+    };
+  }
+  // Gone while the list is made.
+  const [first] = all;
+  const stat = first!.stat;
+  first!.stat = () => {
+    t.intercept(queues, 'find', { value: (name: string) => (name === 'q34' ? undefined : all[Number(name.slice(1))]) });
+    return stat();
+  };
+  const { json } = await send({ path: '/queues' });
+  clearImmediate(counting);
+  t.strictSame(
+    (json['queues'] as Array<{ queue: string }>).map(({ queue }) => queue),
+    all.slice(0, -1).map(({ name }) => name),
+  );
+  t.equal(turns.length, 34);
+  for (const one of new Set(turns)) t.ok(turns.filter((turn) => turn === one).length <= 10, `turn ${one}`);
+});

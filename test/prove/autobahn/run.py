@@ -6,7 +6,7 @@ echo: its cases are converted, and what comes of a message is put in the place o
 
 SUITE is the directory `autobahntestsuite/autobahntestsuite` of a clone of crossbario/autobahn-testsuite, URL that of a server of its own
 (http://127.0.0.1:8245). Needs Debian's python3-autobahn and python3-twisted. Prints the table of docs/websocket.md: the outcome
-of each case as the suite judges it, and `refused` where a tail answered a message as it must: with an error, and 1008.
+of each case as the suite judges it, and `refused` where a tail answered a message as it must: with an error, and 1008 (1009 over 4 KiB).
 """
 import binascii
 import glob
@@ -165,7 +165,7 @@ class PushSocket:
 
 
 class TailSocket:
-    """A tail takes acks only: a message is answered with an error and the close code 1008."""
+    """A tail takes acks only: a message is answered with an error and the close code 1008, one of over 4 KiB with 1009."""
 
     path = "/queues/autobahn/tail"
 
@@ -177,7 +177,8 @@ class TailSocket:
         return None
 
     def outcome(self, peer):
-        return "refused" if peer.refused and peer.remoteCloseCode == 1008 else judged(peer)
+        refused = peer.remoteCloseCode == 1009 or (peer.refused and peer.remoteCloseCode == 1008)
+        return "refused" if refused else judged(peer)
 
 
 def judged(peer):

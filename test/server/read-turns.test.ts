@@ -1,11 +1,13 @@
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { batchOf } from '../../src/batch.js';
+import type { Queue } from '../../src/queue/queue.js';
 import type { ReadResult } from '../../src/queue/read.js';
-import { WokenReads } from '../../src/server/woken-reads.js';
+import { ReadTurns, readBytes } from '../../src/server/read-turns.js';
 import { MIB } from '../support/queues.js';
-import { startServer } from '../support/server.js';
+import { RawConnection } from '../support/raw.js';
+import { type Server, startServer } from '../support/server.js';
 
 const resultOf = (bytes: number): ReadResult => ({
   epoch: 'e',
@@ -20,7 +22,7 @@ const resultOf = (bytes: number): ReadResult => ({
 });
 
 /** In which turn of the event loop each of some reads was made, in the order in which they were. */
-async function turnsOf(reads: WokenReads, sizes: readonly number[]): Promise<Array<{ read: number; turn: number }>> {
+async function turnsOf(reads: ReadTurns, sizes: readonly number[]): Promise<Array<{ read: number; turn: number }>> {
   let turn = 0;
   let counting = setImmediate(function next() {
     turn++;
@@ -39,7 +41,7 @@ async function turnsOf(reads: WokenReads, sizes: readonly number[]): Promise<Arr
 }
 
 t.test('small reads are made at once', async (t) => {
-  const made = await turnsOf(new WokenReads(), Array(100).fill(100));
+  const made = await turnsOf(new ReadTurns(), Array(100).fill(100));
   t.strictSame(
     made,
     made.map((_, read) => ({ read, turn: 0 })),
@@ -47,7 +49,7 @@ t.test('small reads are made at once', async (t) => {
 });
 
 t.test('large reads are made one after the other, each in a turn of its own', async (t) => {
-  const reads = new WokenReads();
+  const reads = new ReadTurns();
   for (let round = 0; round < 2; round++) {
     const made = await turnsOf(reads, [MIB, 100, MIB, 2 * MIB, 100]);
     t.strictSame(
@@ -61,7 +63,7 @@ t.test('large reads are made one after the other, each in a turn of its own', as
 });
 
 t.test('a read that fails fails alone', async (t) => {
-  const reads = new WokenReads();
+  const reads = new ReadTurns();
   const fail = (): never => {
     throw new Error('of its own');
   };
@@ -104,4 +106,70 @@ t.test('reads that are woken together bring no more than clients may leave untak
   const bytes = answers.reduce((sum, answer) => sum + answer.bytes, 0);
   t.ok(bytes > 16 * MIB, 'the first has all');
   t.ok(bytes < 48 * MIB, `${bytes} bytes`);
+});
+
+const CLIENTS = 12;
+const WHOLE = `limit=1000000&maxBytes=${16 * MIB}`;
+
+/** A server with a queue of 16 MiB, and how many bytes were read of it. */
+async function startWhole(t: Test): Promise<Server & { queue: Queue; read: () => number }> {
+  const server = await startServer(t);
+  const { queue } = await server.queues.create('q', { maxBytes: 64 * MIB, reserve: false });
+  const message = Buffer.alloc(64 * 1024, 'x');
+  await queue.push(batchOf(Array.from({ length: 256 }, () => message)));
+  let bytes = 0;
+  const { read } = queue;
+  queue.read = (options) => {
+    const result = read.call(queue, options);
+    bytes += readBytes(result);
+    return result;
+  };
+  return { ...server, queue, read: () => bytes };
+}
+
+/** Sends requests and takes no answer. Resolves when all have come. */
+async function sendAll(t: Test, { app: { server }, url }: Server, requests: readonly string[]): Promise<void> {
+  let left = requests.length;
+  const asked = new Promise<void>((resolve) => {
+    server.on('request', () => --left === 0 && resolve());
+  });
+  const { socket } = await RawConnection.to(Number(new URL(url).port));
+  t.teardown(() => socket.destroy());
+  socket.pause();
+  const head = 'HTTP/1.1\r\nHost: localhost\r\nAccept: application/vnd.rotera.batch\r\n\r\n';
+  socket.write(requests.map((path) => `GET ${path} ${head}`).join(''));
+  await asked;
+}
+
+t.test('reads that one client sends at once bring no more than clients may leave untaken', async (t) => {
+  const server = await startWhole(t);
+  await sendAll(t, server, Array(CLIENTS).fill(`/queues/q/messages?from=0&${WHOLE}`));
+  // Behind all of them.
+  await server.send({ path: '/queues/q/messages?limit=1' });
+  t.ok(server.read() < 48 * MIB, `${server.read()} bytes`);
+});
+
+t.test('reads behind acks that one commit stores bring no more than clients may leave untaken', async (t) => {
+  const server = await startWhole(t);
+  const { queue } = server;
+  const names = Array.from({ length: CLIENTS }, (_, i) => `c${i}`);
+  await Promise.all(names.map((name) => queue.moveCursor({ kind: 'open', name, position: 0, move: false })));
+  const { moveCursor } = queue;
+  const acks: Array<() => void> = [];
+  const allHeld = new Promise<void>((resolve) => {
+    queue.moveCursor = async (change) => {
+      if (change.kind !== 'ack') return moveCursor.call(queue, change);
+      await new Promise<void>((stored) => {
+        if (acks.push(stored) === CLIENTS) resolve();
+      });
+      return moveCursor.call(queue, change);
+    };
+  });
+  await Promise.all(names.map((name) => sendAll(t, server, [`/queues/q/messages?cursor=${name}&ack=0&${WHOLE}`])));
+  await allHeld;
+  for (const ack of acks) ack();
+  // Behind their commit, and then behind all of them.
+  await moveCursor.call(queue, { kind: 'ack', name: 'c0', id: 0 });
+  await server.send({ path: '/queues/q/messages?limit=1' });
+  t.ok(server.read() < 48 * MIB, `${server.read()} bytes`);
 });

@@ -1,15 +1,16 @@
 /**
- * Reads that one push wakes, all in the same turn of the event loop: made one after the other, and in each turn only so many.
- * So what one brings is sent, and counted as such, before the next asks what it may bring; and others are served in between.
+ * Reads that become possible all in the same turn of the event loop, since a push wakes them, one commit stores the acks before
+ * them, or one client sends many at once: made one after the other, and in each turn only so many. So others are served in
+ * between, and what was read is sent before more is.
  */
 import type { ReadResult } from '../queue/read.js';
 
 /** A turn in which so much was read is over. As much as one read brings unless it asks for more. */
 const TURN_BYTES = 1024 * 1024;
 
-export class WokenReads {
+export class ReadTurns {
   readonly #waiting: Array<() => void> = [];
-  /** Read in this turn, and in those before it while they brought little. */
+  /** Read in this turn, and in those before it while they brought little: so a small read costs no turn to be counted anew. */
   #bytes = 0;
 
   /** Reads when it is its turn: at once, unless others before it have read much. @throws what `read` throws */
@@ -18,7 +19,7 @@ export class WokenReads {
       this.#waiting.push(() => {
         try {
           const result = read();
-          for (const { records } of result.slices) this.#bytes += records.length;
+          this.#bytes += readBytes(result);
           resolve(result);
         } catch (error) {
           reject(error);
@@ -39,4 +40,11 @@ export class WokenReads {
       this.#work();
     });
   }
+}
+
+/** How many bytes a read has brought, in its records. */
+export function readBytes({ slices }: ReadResult): number {
+  let bytes = 0;
+  for (const { records } of slices) bytes += records.length;
+  return bytes;
 }
