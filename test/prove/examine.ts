@@ -27,8 +27,9 @@ export interface ExamineOptions {
   readonly hear?: (examined: Examined, candidate: Candidate) => void;
 }
 
-/** Longest that opening, reading and pushing to the queues of one directory may take; ms. */
+/** Longest that opening, reading and pushing to the queues of one directory may take, and how much each more adds; ms. */
 const DEADLINE_MS = 60_000;
+const MORE_MS = 5000;
 
 /** What is wrong with the directories; empty when all that was acknowledged is there and pushing goes on. Removes them. */
 export async function examineAll(candidates: readonly Candidate[], options: ExamineOptions): Promise<string[]> {
@@ -62,7 +63,7 @@ async function examineSome(candidates: readonly Candidate[], options: ExamineOpt
   const wrong: string[][] = [];
   const ended = await run('examiner', job, {
     ...how,
-    deadlineMs: DEADLINE_MS + candidates.length * 1000,
+    deadlineMs: DEADLINE_MS + candidates.length * MORE_MS,
     hear: (said) => {
       if ((said as { is: string }).is !== 'examined') return;
       const candidate = candidates[wrong.length] as Candidate;

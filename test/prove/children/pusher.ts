@@ -20,9 +20,9 @@ const PUSH_BYTES = 1024 * 1024;
 /** A writer whose pushes are refused so often stops. */
 const REFUSALS = 3;
 
-/** How a process ends whose write failed, and how long that may take before it is killed; ms. */
+/** How a process ends whose write failed, and how long that may take before it is killed, as src/main.ts has it; ms. */
 const EXIT_FAILED = 70;
-const EXIT_MS = 2000;
+const EXIT_MS = 5000;
 
 const plan = job<Plan>();
 const random = new Random(plan.seed).fork(plan.life);
