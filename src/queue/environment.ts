@@ -9,13 +9,14 @@
  * - The map is enlarged silently when it fills: `mapSize` is no limit (see room.ts).
  * - After a failed meta write every later write hangs: hence the deadline, and no second try in the same process.
  */
-import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Database, open, type RootDatabase, type Transaction } from 'lmdb';
 import { messageOf, RoteraError } from '../errors.js';
 import { checkAddressSpace } from './address-space.js';
 import { fromDisk } from './disk.js';
 import { checkHandles } from './handles.js';
+import { temporaryPath } from './leftovers.js';
 import { PAGE_BYTES } from './room.js';
 
 /** Size of LMDB's lock file for 126 readers. Written with real bytes before LMDB maps it: on a full disk it would be SIGBUS. */
@@ -64,13 +65,24 @@ const snapshotsOf = (readers: string): number[] =>
 
 const ignore = (): void => undefined;
 
+/**
+ * Makes the lock file of a rot file when there is none. Whole, and under another name first: a program that opens the file in the same
+ * moment must find it complete or not at all. What is written over one that LMDB uses already takes its locks and its transaction
+ * number from it, and with them the file.
+ */
 function makeLockFile(path: string, readOnly: boolean): void {
-  if (existsSync(path)) return;
+  const lockFile = `${path}-lock`;
+  if (existsSync(lockFile)) return;
+  const temporary = temporaryPath(path);
   try {
-    writeFileSync(path, Buffer.alloc(LOCK_FILE_BYTES), { mode: 0o640 });
+    writeFileSync(temporary, Buffer.alloc(LOCK_FILE_BYTES), { mode: 0o640, flag: 'wx' });
+    linkSync(temporary, lockFile);
   } catch (error) {
-    // LMDB does without one there: nobody else can write either.
-    if (!readOnly || (error as NodeJS.ErrnoException).code !== 'EROFS') throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    // LMDB does without one on a read-only mount: nobody else can write either.
+    if (code !== 'EEXIST' && !(readOnly && code === 'EROFS')) throw error;
+  } finally {
+    rmSync(temporary, { force: true });
   }
 }
 
@@ -99,7 +111,7 @@ export class Environment {
     checkHandles(dirname(path));
     const mapSize = mapBytes(statSync(path, { throwIfNoEntry: false })?.size ?? 0);
     checkAddressSpace(mapSize);
-    makeLockFile(`${path}-lock`, readOnly);
+    makeLockFile(path, readOnly);
     const options = {
       path,
       noSubdir: true,

@@ -1,0 +1,66 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs, { rmSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { Environment } from '../../src/queue/environment.js';
+import { openQueues, readAll, SMALL } from '../support/queues.js';
+
+const QUEUES = fileURLToPath(new URL('../../dist/src/queue/queues.js', import.meta.url));
+const BATCH = fileURLToPath(new URL('../../dist/src/batch.js', import.meta.url));
+
+/** Pushes once when it finds `go`, and says so with `ready`; pushes again when it finds `again`. */
+const SERVER = `
+  import { existsSync, writeFileSync } from 'node:fs';
+  import { setTimeout as sleep } from 'node:timers/promises';
+  import { batchOf } from ${JSON.stringify(BATCH)};
+  import { Queues } from ${JSON.stringify(QUEUES)};
+
+  const found = async (name) => {
+    while (!existsSync(name)) await sleep(1);
+  };
+  await found('go');
+  const queues = await Queues.open('rots', { now: Date.now, pollMs: 0 });
+  await queues.get('q').push(batchOf([Buffer.from('first')]));
+  writeFileSync('ready', '');
+  await found('again');
+  await queues.get('q').push(batchOf([Buffer.from('second')]));
+  await queues.close();`;
+
+t.test('a program that opens a file in the same moment as its server takes no locks from it', async (t) => {
+  const directory = t.testdir({ rots: {}, 'server.mjs': SERVER });
+  const path = join(directory, 'rots', 'q.rot');
+  const before = await openQueues(t, join(directory, 'rots'));
+  await before.create('q', SMALL);
+  await before.close();
+  rmSync(`${path}-lock`);
+  const server = spawn(process.execPath, ['server.mjs'], { cwd: directory, stdio: ['ignore', 'inherit', 'inherit'] });
+  t.teardown(() => server.kill('SIGKILL'));
+  const ended = once(server, 'exit');
+
+  // Between the look for a lock file and the making of one, the server opens the file and pushes to it.
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  const { existsSync } = fs;
+  const restore = (): void => {
+    fs.existsSync = existsSync;
+    syncBuiltinESMExports();
+  };
+  t.teardown(restore);
+  fs.existsSync = (name) => {
+    if (name !== `${path}-lock`) return existsSync(name);
+    restore();
+    writeFileSync(join(directory, 'go'), '');
+    while (!existsSync(join(directory, 'ready')) && server.exitCode === null) Atomics.wait(pause, 0, 0, 10);
+    return false;
+  };
+  syncBuiltinESMExports();
+  const reader = Environment.open(path, { readOnly: true });
+  writeFileSync(join(directory, 'again'), '');
+  t.strictSame(await ended, [0, null]);
+  await reader.close();
+
+  const queues = await openQueues(t, join(directory, 'rots'));
+  t.strictSame(readAll(queues.get('q')).texts, ['first', 'second']);
+});
