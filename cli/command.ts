@@ -83,7 +83,7 @@ export interface Address {
 
 /** A command that talks to a server. */
 export abstract class ClientCommand extends BaseCommand {
-  url = Option.String('--url', { description: `Address of the server (ROTERA_URL).` });
+  url = Option.String('--url', { description: 'Address of the server (ROTERA_URL).' });
   token = Option.String('--token', { env: 'ROTERA_TOKEN', description: 'Access token (better: ROTERA_TOKEN).' });
   ca = Option.String('--ca', { env: 'ROTERA_CA', description: 'Certificates to trust, a PEM file (ROTERA_CA).' });
   insecure = Option.Boolean('--insecure', false, { description: 'Take any certificate.' });

@@ -15,9 +15,9 @@ export class MirrorCommand extends ClientCommand {
     category: 'Messages',
     description: 'copy a queue to another server, for ever',
     details: `
-      SOURCE and TARGET are addresses of queues, such as http://edge:8245/queues/55, or names at the server of --url or --socket. Each
-      message is copied once and in order, and it goes on where it was whatever was stopped or killed in between: the target
-      itself remembers how far the copy is. What rotation took before it was copied is told.
+      SOURCE and TARGET are addresses of queues, such as http://edge:8245/queues/55, or names at the server of --url or
+      --socket. Each message is copied once and in order, and it goes on where it was whatever was stopped or killed in
+      between: the target itself remembers how far the copy is. What rotation took before it was copied is told.
 
       Servers that are away are waited for. It reads the source with the verbs stat and read, and pushes to the target; tokens
       that differ are given with --source-token and --target-token.

@@ -13,8 +13,9 @@ export class ResizeCommand extends BaseCommand {
     category: 'Files',
     description: 'give a rot file other limits',
     details: `
-      Limits that are not named stay. The queue keeps its ids, its epoch and its cursors, and of its messages as many as fit. The server of the directory must
-      be stopped meanwhile. It needs room for the new file beside the old one. Interrupted, it leaves the file as it was.
+      Limits that are not named stay. The queue keeps its ids, its epoch and its cursors, and of its messages as many as fit.
+      The server of the directory must be stopped meanwhile. It needs room for the new file beside the old one. Interrupted,
+      it leaves the file as it was.
     `,
     examples: [
       ['More room', '$0 resize rots/55.rot --max-bytes 1G'],

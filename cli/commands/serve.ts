@@ -26,8 +26,8 @@ export class ServeCommand extends BaseCommand {
 
       Every option can be given in the environment (${variables.join(', ')}) and in a configuration file, which can declare
       queues as well: {"dir": "/var/lib/rotera", "queues": {"13": {}, "jobs": {"maxMessages": 1000}}}. A flag beats the
-      environment, which beats the file. SIGHUP reads the file again: queues that are new in it are made;
-      at a terminal it stops the server.
+      environment, which beats the file. SIGHUP reads the file again: queues that are new in it are made; at a
+      terminal it stops the server.
     `,
     examples: [
       ['Serve ./rots on 127.0.0.1:8245', '$0 serve'],

@@ -53,11 +53,11 @@ export async function snapshotRotFile(path: string, copy: string, signal?: Abort
 }
 
 /**
- * Gives a rot file other limits: same messages and ids as far as they fit, same epoch, same owner. The file must not be in use. Durable on
- * return; interrupted, it leaves the old file.
+ * Gives a rot file other limits: same messages and ids as far as they fit, same epoch, same owner. The file must not be in use.
+ * Durable on return; interrupted, it leaves the old file.
  * @param signal gives it up, with nothing left behind
- * @throws `disk_full`, `not_a_rot_file`, `queue_unreadable`, `commit_timeout`; `bad_parameter` when it is another user's, and this process may
- * not give that user the new one
+ * @throws `disk_full`, `not_a_rot_file`, `queue_unreadable`, `commit_timeout`; `bad_parameter` when it is another user's, and this
+ * process may not give that user the new one
  */
 export async function resizeRotFile(path: string, limits: Partial<Limits>, signal?: AbortSignal): Promise<Copied> {
   const temporary = temporaryPath(path);

@@ -18,7 +18,7 @@ export function giveToOwner(path: string, replaced: Stats, replacedPath: string)
       chownSync(path, replaced.uid, replaced.gid);
     } catch (cause) {
       const text = `${replacedPath} is another user's or group's, and would not be any more. Run this as its owner, or as root.`;
-      throw new RoteraError('bad_parameter', text, { parameter: replacedPath }, { cause });
+      throw new RoteraError('bad_parameter', text, { value: replacedPath }, { cause });
     }
   }
   chmodSync(path, replaced.mode & PERMISSIONS);
