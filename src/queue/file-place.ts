@@ -9,7 +9,7 @@ import { fromDisk, withFile } from './disk.js';
 const identityOf = ({ dev, ino }: { dev: number; ino: number }): string => `${dev}:${ino}`;
 
 /** @param stored whether something was written to the file that is gone: should it come back to its place, it is kept */
-const gone = (stored = false): RoteraError =>
+export const fileGone = (stored = false): RoteraError =>
   stored
     ? new RoteraError('queue_not_found', 'The rot file was removed or replaced while this was stored in it.', {
         outcome: 'unknown',
@@ -55,7 +55,7 @@ export class FilePlace {
    * @throws `queue_not_found` when it does not stand there any more, with `outcome: "unknown"` of what was written
    */
   check(stored = false): void {
-    if (!this.isSame) throw gone(stored);
+    if (!this.isSame) throw fileGone(stored);
   }
 
   /**
@@ -68,7 +68,7 @@ export class FilePlace {
       throw error;
     });
     return await withFile(opening, async (file) => {
-      if (identityOf(await fromDisk(file.stat())) !== this.identity) throw gone();
+      if (identityOf(await fromDisk(file.stat())) !== this.identity) throw fileGone();
       return await use(file);
     });
   }

@@ -31,7 +31,7 @@ import {
   readMeta,
   STATE_KEY,
 } from './file-meta.js';
-import { FilePlace } from './file-place.js';
+import { FilePlace, fileGone } from './file-place.js';
 import { checkHandles } from './handles.js';
 import type { Limits } from './limits.js';
 import { type Change, type Plan, Planner } from './plan.js';
@@ -251,7 +251,8 @@ export class RotFile {
     } catch (error) {
       // Nothing was written.
       if (isRoteraError(error, 'disk_full') || isRoteraError(error, 'overloaded')) throw error;
-      this.#failure = error as RoteraError;
+      // Of later writes it is known: they are refused before they are stored.
+      this.#failure = isRoteraError(error, 'queue_not_found') ? fileGone() : (error as RoteraError);
       throw error;
     }
     this.#allocation.committed(pages, gone.length);

@@ -39,6 +39,8 @@ t.test('a file that was moved away under a push and came back is opened again, w
   const pushing = pushTexts(queue, 'under way');
   renameSync(file, away);
   await t.rejects(pushing, { code: 'queue_not_found', details: { outcome: 'unknown' } });
+  const later = await pushTexts(queue, 'later').catch((error: unknown) => error);
+  t.match(later, { code: 'queue_not_found', details: { outcome: undefined } }, 'which was never stored');
   renameSync(away, file);
   await queues.rescan();
   t.equal(queue.ended, 'recreated');
