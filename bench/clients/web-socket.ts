@@ -8,7 +8,8 @@ import { Connection, openSocket } from './connection.js';
 import { httpRequest } from './http.js';
 
 const FIN_BINARY = 0x82;
-const PONG_EMPTY = Buffer.from([0x8a, 0x80, 0, 0, 0, 0]);
+/** What says that a client is there, asked or not (RFC 6455, section 5.5.3). */
+export const PONG_EMPTY = Buffer.from([0x8a, 0x80, 0, 0, 0, 0]);
 const TEXT = 0x1;
 const PING = 0x9;
 

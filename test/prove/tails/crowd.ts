@@ -54,10 +54,12 @@ export async function openSilent(port: number, count: number): Promise<readonly 
   return several(count, async () => (await upgrade(port, `${PATH}?from=oldest`, BATCH_PROTOCOL)).pause());
 }
 
-/** What a server says of itself. */
+/** What a server says of itself. @throws when it does not */
 export async function metric(url: string, name: string): Promise<number> {
   const text = await (await fetch(`${url}/metrics`)).text();
-  return Number(new RegExp(`^${name}(?:\\{.*\\})? (\\S+)$`, 'm').exec(text)?.[1] ?? Number.NaN);
+  const value = Number(new RegExp(`^${name}(?:\\{.*\\})? (\\S+)$`, 'm').exec(text)?.[1] ?? Number.NaN);
+  if (!Number.isFinite(value)) throw new Error(`The server does not tell ${name}.`);
+  return value;
 }
 
 /** Resolves once it holds. @throws when it never does */
