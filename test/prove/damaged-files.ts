@@ -65,11 +65,13 @@ interface Control {
   readonly options?: Readonly<Record<string, unknown>>;
   /** What must be found of it. */
   readonly fault: Fault;
+  /** What must stand in what came of the file. */
+  readonly fate?: string;
 }
 
 /** An engine that does what must not be, each in its way. */
 const CONTROLS: readonly Control[] = [
-  { name: 'files that are not looked at before lmdb gets them', by: PROBE, fault: 'crashes' },
+  { name: 'files that are not looked at before lmdb gets them', by: PROBE, fault: 'crashes', fate: '"killed":"SIG' },
   {
     name: 'blocks of which no checksum is looked at',
     by: { module: '/src/queue/block.js', by: './checksums.js' },
@@ -99,10 +101,10 @@ const CONTROLS: readonly Control[] = [
 ];
 
 /** What is found of an engine with a fault. */
-async function tryControl({ name, by, options, fault }: Control, seed: number, env: ChildOptions['env']) {
+async function tryControl({ name, by, options, fault, fate = '' }: Control, seed: number, env: ChildOptions['env']) {
   const other = replaced([by], options);
   const wrong = await damage({ files: CONTROL_FILES, seed }, { ...other, env: { ...other.env, ...env } }, noCounts());
-  return { name, caught: wrong.find((text) => text.includes(FAULTS[fault])) };
+  return { name, caught: wrong.find((text) => text.includes(FAULTS[fault]) && text.includes(fate)) };
 }
 
 async function prove(trial: Trial): Promise<Outcome> {
