@@ -2,6 +2,7 @@
  * Kill -9 of a process that pushes from eight writers, at random moments, round after round on the same files.
  */
 import { join } from 'node:path';
+import { MISREADINGS, misreading } from './controls/replace.js';
 import { Crasher } from './crash/crasher.js';
 import { MOMENTS, RECOVERING } from './crash/moments.js';
 import { type Found, judge } from './judge.js';
@@ -38,7 +39,6 @@ function tamper(found: Found): Record<string, Found> {
     lost: { ...found, runs: [first, ...runs], next: last.first },
     doubled: { ...found, runs: [...found.runs, { ...last, first: found.next }], next: found.next + last.count },
     reordered: { ...found, runs: swapped },
-    altered: { ...found, altered: [found.oldest] },
     'lost, booked as want of room': { ...found, runs: [], oldest: found.next, bytes: 0, rotated: emptied },
   };
 }
@@ -49,6 +49,16 @@ function tampered(found: readonly Found[]): Control[] {
   const plain = { ...one, later: { acks: [], runs: [] } };
   const acks = one.runs.map((run) => ({ ...run, queue: one.queue }));
   return Object.entries(tamper(plain)).map(([name, wrong]) => ({ name, caught: judge(wrong, acks)[0] }));
+}
+
+/** What the last round left, read wrong. */
+async function misread(crasher: Crasher): Promise<Control[]> {
+  const controls: Control[] = [];
+  for (const [way, says] of Object.entries(MISREADINGS)) {
+    const wrong = await crasher.examinedBy(misreading(way));
+    controls.push({ name: `read ${way}`, caught: wrong.find((text) => says.test(text)) });
+  }
+  return controls;
 }
 
 async function prove(trial: Trial): Promise<Outcome> {
@@ -77,7 +87,7 @@ async function prove(trial: Trial): Promise<Outcome> {
       }),
     ],
     violations,
-    controls: [await early(trial), ...tampered(crasher.last)],
+    controls: [await early(trial), ...tampered(crasher.last), ...(await misread(crasher))],
   };
 }
 

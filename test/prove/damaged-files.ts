@@ -3,8 +3,8 @@
  */
 import { type ChildOptions, complaintAbout, run } from './child.js';
 import type { Damage, Damaging } from './children/damager.js';
-import { PROBE, replaced } from './controls/replace.js';
-import type { DamagedResult } from './damaged.js';
+import { PROBE, type Replacement, replaced } from './controls/replace.js';
+import { FAULTS, type Fault, noFaults, noWays, WAYS, type Way } from './fates.js';
 import type { Outcome, Proof, Trial } from './proof.js';
 import { Random } from './random.js';
 
@@ -15,11 +15,21 @@ const DEADLINE_MS = 600_000;
 const WORKERS = 2;
 const CONTROL_FILES = 100;
 
-type Counts = Record<keyof DamagedResult, number>;
+interface Counts {
+  files: number;
+  readonly faults: Record<Fault, number>;
+  readonly ways: Record<Way, number>;
+}
+
+const noCounts = (): Counts => ({ files: 0, faults: noFaults(), ways: noWays() });
 
 /** Of many files each of these must be at least such a share: a server that refuses all of them is not what is promised. */
 const LEAST_SHARE = 0.1;
 const MANY = 1000;
+
+function add<K extends string>(counts: Record<K, number>, more: Readonly<Record<K, number>>): void {
+  for (const key of Object.keys(counts) as K[]) counts[key] += more[key];
+}
 
 /** Tries some files. @returns what went wrong */
 async function damage(job: Damaging, options: Omit<ChildOptions, 'deadlineMs'>, counts: Counts): Promise<string[]> {
@@ -29,33 +39,72 @@ async function damage(job: Damaging, options: Omit<ChildOptions, 'deadlineMs'>, 
     deadlineMs: DEADLINE_MS,
     hear: (said) => {
       const heard = said as Damage;
-      if (heard.is === 'wrong') wrong.push(`${heard.what}: ${JSON.stringify(heard.fate)}`);
-      else for (const key of Object.keys(counts) as Array<keyof Counts>) counts[key] += heard.result[key];
+      if (heard.is === 'wrong') {
+        const { what, faults, fate } = heard.file;
+        wrong.push(`${what}: ${faults.map((fault) => FAULTS[fault]).join(', ')}: ${JSON.stringify(fate)}`);
+        return;
+      }
+      counts.files += heard.result.files;
+      add(counts.faults, heard.result.faults);
+      add(counts.ways, heard.result.ways);
     },
   });
   const complaint = complaintAbout(ended);
   return complaint === undefined ? wrong : [...wrong, complaint];
 }
 
-const noCounts = (): Counts => ({
-  files: 0,
-  seed: 0,
-  crashes: 0,
-  hangs: 0,
-  undetectedPayloadDamage: 0,
-  silentLosses: 0,
-  unexplained: 0,
-  othersHarmed: 0,
-  refused: 0,
-  gaps: 0,
-  unharmed: 0,
-  readOnly: 0,
-});
-
 function* oneSided(counts: Counts): Generator<string> {
   if (counts.files < MANY) return;
-  for (const kind of ['refused', 'gaps', 'unharmed'] as const)
-    if (counts[kind] < counts.files * LEAST_SHARE) yield `only ${counts[kind]} of ${counts.files} files were ${kind}`;
+  for (const [way, count] of Object.entries(counts.ways))
+    if (count < counts.files * LEAST_SHARE) yield `only ${count} of ${counts.files} files were ${way}`;
+}
+
+interface Control {
+  readonly name: string;
+  readonly by: Replacement;
+  readonly options?: Readonly<Record<string, unknown>>;
+  /** What must be found of it. */
+  readonly fault: Fault;
+  /** What must stand in what came of the file. */
+  readonly fate?: string;
+}
+
+/** An engine that does what must not be, each in its way. */
+const CONTROLS: readonly Control[] = [
+  { name: 'files that are not looked at before lmdb gets them', by: PROBE, fault: 'crashes', fate: '"killed":"SIG' },
+  {
+    name: 'blocks of which no checksum is looked at',
+    by: { module: '/src/queue/block.js', by: './checksums.js' },
+    fault: 'undetectedPayloadDamage',
+  },
+  {
+    name: 'damage that is told up to the end of the queue',
+    by: { module: '/src/queue/block-store.js', by: './block-store.js' },
+    fault: 'overclaimed',
+  },
+  {
+    name: 'damage that is not told',
+    by: { module: '/src/queue/read.js', by: './gaps.js' },
+    options: { silent: true },
+    fault: 'silentLosses',
+  },
+  {
+    name: 'damage that is told of the sound queue too',
+    by: { module: '/src/queue/read.js', by: './gaps.js' },
+    fault: 'othersHarmed',
+  },
+  {
+    name: 'files that are refused for damage of a value',
+    by: { module: '/src/queue/probe.js', by: './strict-probe.js' },
+    fault: 'refusedData',
+  },
+];
+
+/** What is found of an engine with a fault. */
+async function tryControl({ name, by, options, fault, fate = '' }: Control, seed: number, env: ChildOptions['env']) {
+  const other = replaced([by], options);
+  const wrong = await damage({ files: CONTROL_FILES, seed }, { ...other, env: { ...other.env, ...env } }, noCounts());
+  return { name, caught: wrong.find((text) => text.includes(FAULTS[fault]) && text.includes(fate)) };
 }
 
 async function prove(trial: Trial): Promise<Outcome> {
@@ -73,29 +122,16 @@ async function prove(trial: Trial): Promise<Outcome> {
     }
   };
   await Promise.all(Array.from({ length: WORKERS }, work));
-  const blind = replaced([PROBE]);
-  const job = { files: CONTROL_FILES, seed: trial.seed % 2 ** 31 };
-  const unseen = await damage(job, { ...blind, env: { ...blind.env, ...env } }, noCounts());
-  const caught = unseen.find((text) => text.includes('"killed":"SIG'));
+  const controls = [];
+  for (const control of CONTROLS) controls.push(await tryControl(control, trial.seed % 2 ** 31, env));
+  const refusesAll = { ...noCounts(), files: MANY, ways: { ...noWays(), refused: MANY } };
+  const told = (names: Readonly<Record<string, string>>, of: Readonly<Record<string, number>>) =>
+    Object.entries(names).map(([key, name]): [string, number] => [name, of[key] ?? 0]);
   return {
     rounds: counts.files,
-    facts: [
-      ['refused with a reason', counts.refused],
-      ['opened, with a gap that says damaged', counts.gaps],
-      ['opened, and nothing was lost', counts.unharmed],
-      ['opened, but then took no pushes', counts.readOnly],
-      ['the process ended', counts.crashes],
-      ['the process hung', counts.hangs],
-      ['messages answered that were never pushed', counts.undetectedPayloadDamage],
-      ['messages lost without a word', counts.silentLosses],
-      ['refused without a reason', counts.unexplained],
-      ['the sound queue beside it harmed', counts.othersHarmed],
-    ],
+    facts: [...told(WAYS, counts.ways), ...told(FAULTS, counts.faults)],
     violations: [...violations, ...oneSided(counts)],
-    controls: [
-      { name: 'files that are not looked at before lmdb gets them', caught },
-      { name: 'a server that refuses all', caught: [...oneSided({ ...noCounts(), files: MANY, refused: MANY })][0] },
-    ],
+    controls: [...controls, { name: 'a server that refuses all', caught: [...oneSided(refusesAll)][0] }],
   };
 }
 

@@ -3,8 +3,9 @@
  * there, gone, reordered or torn. Each state that comes of it is opened with the engine.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { messageOf } from '../../src/errors.js';
 import { PROBE, replaced } from './controls/replace.js';
 import { type Candidate, type ExamineOptions, examineAll } from './examine.js';
 import { Coverage } from './power-cut/coverage.js';
@@ -22,6 +23,8 @@ const SESSION_STATES = 125;
 const SESSIONS = 80;
 /** A control that is not caught within so many states is not caught. */
 const CONTROL_STATES = 3000;
+/** After so many recordings in a row that failed there are no more. */
+const MOST_FAILED = 10;
 /** Size in bytes of LMDB's lock file. */
 const LOCK_BYTES = 8272;
 
@@ -48,12 +51,17 @@ const LOST = / acknowledged id \d+ is lost/;
 const CURSOR = / cursor \S+ (is gone|stands at \d+, acknowledged was \d+)/;
 const REPEAT = / push \d+ of producer \S+, acknowledged as id \d+, is (not known|refused: producer_gap)/;
 const FAULTS: Readonly<Record<string, Fault>> = {
+  'a process that does not come to its end': {
+    subject: { env: {}, imports: ['./no-such-module.js'] },
+    workloads: PUSHING,
+    says: /: not recorded: The recorded process ended with 1: /,
+  },
   'lmdb as it opens files by default': {
     subject: replaced([LMDB, PROBE], { overlappingSync: true, safeRestore: false }),
     workloads: PUSHING,
     // What the check says does not count here: it opens files in a way that lmdb's defaults are not made for. Nor does a
     // recording that went wrong before any cut.
-    says: /^(?!.*: (check: |refused while))/,
+    says: /^(?!.*: (check: |refused while|not recorded: ))/,
   },
   'lmdb without sync, messages': { subject: UNSYNCED, workloads: PUSHING, says: LOST },
   'lmdb without sync, cursors': { subject: UNSYNCED, workloads: TOLD, says: CURSOR },
@@ -86,6 +94,18 @@ function anotherBoot(directory: string): readonly string[] | string {
     : 'states of another boot are skipped: only root can make them (unshare -m, mount --bind)';
 }
 
+/** Lines of what a recording failed with that are told: of an error that nobody caught, Node says first where it was thrown. */
+const MOST_LINES = 5;
+const firstLines = (error: unknown): string => {
+  const lines = messageOf(error)
+    .split('\n')
+    .map((line) => line.trim());
+  return lines
+    .filter((line) => line !== '')
+    .slice(0, MOST_LINES)
+    .join(' | ');
+};
+
 class PowerCutter {
   readonly coverage = new Coverage();
   /** States by the boot in which they were opened. */
@@ -93,6 +113,7 @@ class PowerCutter {
   readonly #shim: Shim;
   readonly #boot: readonly string[] | string;
   #sessions = 0;
+  #failed = 0;
   #batches = 0;
   #states = 0;
 
@@ -112,6 +133,11 @@ class PowerCutter {
     return typeof this.#boot === 'string' ? this.#boot : undefined;
   }
 
+  /** Whether so many recordings in a row have failed that there are to be no more. */
+  get gaveUp(): boolean {
+    return this.#failed >= MOST_FAILED;
+  }
+
   /** Records one session and examines at most so many states of it. @returns what is wrong */
   async session(workload: Workload, most: number): Promise<string[]> {
     const { trial, subject, random } = this;
@@ -120,8 +146,17 @@ class PowerCutter {
     const seed = random.next();
     const plans = workload.lives.map((dies, life) => ({ ...workload.plan, seed, life, dies }));
     const copies = workload.copies === true;
-    const session = await Session.record(plans, { shim: this.#shim, directory, copies, ...subject });
     const title = `session ${number} (${workload.name})`;
+    let session: Session;
+    try {
+      session = await Session.record(plans, { shim: this.#shim, directory, copies, ...subject });
+    } catch (error) {
+      this.#failed++;
+      if (this.keep !== undefined) cpSync(directory, join(this.keep, `session-${number}`), { recursive: true });
+      rmSync(directory, { recursive: true });
+      return [`${title}: not recorded: ${firstLines(error)}`];
+    }
+    this.#failed = 0;
     const wrong = session.refused.map((code) => `${title}: refused while it was recorded: ${code}`);
     const places: number[] = [];
     let batch: Candidate[] = [];
@@ -175,7 +210,7 @@ class PowerCutter {
 async function caught(trial: Trial, name: string, fault: Fault, shim: Shim): Promise<Control> {
   const { subject, workloads, says } = fault;
   const cutter = new PowerCutter(trial, subject, new Random(trial.seed).fork(2), shim, undefined);
-  for (let i = 0; cutter.coverage.states < CONTROL_STATES; i++) {
+  for (let i = 0; cutter.coverage.states < CONTROL_STATES && !cutter.gaveUp; i++) {
     const all = await cutter.session(workloads[i % workloads.length] as Workload, SESSION_STATES);
     const wrong = all.filter((text) => says.test(text));
     if (wrong.length > 0)
@@ -191,7 +226,7 @@ async function prove(trial: Trial): Promise<Outcome> {
   if (cutter.skipped !== undefined) trial.print(cutter.skipped);
   const share = Math.max(SESSION_STATES, Math.ceil(trial.rounds / SESSIONS));
   const violations: string[] = [];
-  for (let i = 0; coverage.states < trial.rounds && performance.now() < trial.endMs; i++) {
+  for (let i = 0; coverage.states < trial.rounds && performance.now() < trial.endMs && !cutter.gaveUp; i++) {
     const workload = WORKLOADS[i % WORKLOADS.length] as Workload;
     violations.push(...(await cutter.session(workload, Math.min(share, trial.rounds - coverage.states))));
     trial.progress(coverage.states, trial.rounds, `${violations.length} violations`);

@@ -4,8 +4,9 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { complaintAbout, run } from './child.js';
+import { type ChildOptions, complaintAbout, run } from './child.js';
 import type { Rotation, Soaking } from './children/soaker.js';
+import { MISREADINGS, misreading } from './controls/replace.js';
 import type { Control, Outcome, Proof, Trial } from './proof.js';
 
 const MIB = 1024 * 1024;
@@ -31,10 +32,10 @@ const speed = (rotations: readonly Rotation[]): number =>
 
 /** Everything that a hundred rotations must not show. */
 function* complaints(rotations: readonly Rotation[]): Generator<string> {
-  for (const [i, { file, limit, altered }] of rotations.entries()) {
+  for (const [i, { file, limit, wrong }] of rotations.entries()) {
     const bytes = Math.max(file.told, file.size, file.blocks - SPARE_BLOCKS);
     if (bytes > limit) yield `rotation ${i}: the file took ${bytes} bytes, its limit is ${limit}`;
-    if (altered > 0) yield `rotation ${i}: ${altered} messages were altered or lost`;
+    for (const text of wrong) yield `rotation ${i}: ${text}`;
   }
   if (rotations.length < 2 * TEN) return;
   const first = rotations.slice(0, TEN);
@@ -76,10 +77,9 @@ function tamper(rotations: readonly Rotation[]): Control[] {
     ...enough.slice(0, TEN),
     ...enough.slice(TEN).map(change),
   ];
-  const even = changed((rotation) => rotation).map((rotation) => ({ ...rotation, ...enough[0], altered: 0 }));
+  const even = changed((rotation) => rotation).map((rotation) => ({ ...rotation, ...enough[0], wrong: [] }));
   const wrong: Record<string, Rotation[]> = {
     'a file past its limit': changed((one) => ({ ...one, file: { ...one.file, size: one.limit + 4096 } })),
-    'an altered message': changed((one) => ({ ...one, altered: 1 })),
     'a slower end': even.map((one, i) => (i < TEN ? one : { ...one, seconds: one.seconds / 0.85 })),
     'memory that grows': even.map((one, i) => ({ ...one, memory: one.memory + i * 8 * MIB })),
   };
@@ -89,11 +89,12 @@ function tamper(rotations: readonly Rotation[]): Control[] {
 async function soakOnce(
   job: Soaking,
   trial: Trial,
-  shown: boolean,
+  { shown = false, ...subject }: { readonly shown?: boolean } & Pick<ChildOptions, 'imports' | 'env'> = {},
 ): Promise<{ rotations: Rotation[]; wrong: string[] }> {
   const rotations: Rotation[] = [];
   mkdirSync(job.directory);
   const ended = await run('soaker', job, {
+    ...subject,
     deadlineMs: Math.min(2 ** 31 - 1, job.rotations * ROTATION_MS),
     hear: (said) => {
       rotations.push(said as Rotation);
@@ -109,15 +110,14 @@ async function prove(trial: Trial): Promise<Outcome> {
   const forMs = endMs - performance.now();
   const common = { seed, maxBytes: QUEUE_BYTES, forMs, complains: false };
   const job = { ...common, directory: join(directory, 'soak'), rotations: trial.rounds };
-  const { rotations, wrong } = await soakOnce(job, trial, true);
-  const control = {
-    ...common,
-    directory: join(directory, 'control'),
-    maxBytes: 16 * MIB,
-    rotations: 1,
-    complains: true,
-  };
-  const noise = await soakOnce(control, trial, false);
+  const { rotations, wrong } = await soakOnce(job, trial, { shown: true });
+  const short = { ...common, forMs: ROTATION_MS, maxBytes: 16 * MIB, rotations: 1 };
+  const noise = await soakOnce({ ...short, directory: join(directory, 'noise'), complains: true }, trial);
+  const misread: Control[] = [];
+  for (const [way, says] of Object.entries(MISREADINGS)) {
+    const { wrong } = await soakOnce({ ...short, directory: join(directory, way) }, trial, misreading(way));
+    misread.push({ name: `messages that are read ${way}`, caught: wrong.find((text) => says.test(text)) });
+  }
   return {
     rounds: rotations.length,
     facts: [],
@@ -125,6 +125,7 @@ async function prove(trial: Trial): Promise<Outcome> {
     violations: wrong,
     controls: [
       ...tamper(rotations),
+      ...misread,
       { name: 'a line on standard error', caught: noise.wrong.find((text) => /freelist/.test(text)) },
     ],
   };

@@ -17,6 +17,7 @@ import {
   type Random,
   random,
 } from '../support/damage.js';
+import { isData, reaches } from '../support/reach.js';
 import { Victims } from '../support/victims.js';
 import { fillQueue } from '../support/workload.js';
 
@@ -29,6 +30,7 @@ const workload = { limits: { maxBytes: 128 * 1024, reserve: false }, pushes: 250
 const kept = await fillQueue(directory, 'sound', workload);
 await fillQueue(directory, 'good', { ...workload, pushes: 3 });
 const sound = readFileSync(join(directory, 'sound.rot'));
+const reach = reaches(sound, kept.next);
 mkdirSync(join(directory, 'server'));
 const victims = Victims.create(join(directory, 'server'), { good: join(directory, 'good.rot'), pushes: PUSHES });
 t.teardown(() => victims.close());
@@ -63,7 +65,7 @@ t.test(`${FILES} damaged files of seed ${SEED} end nothing, hang nothing, mislea
   const next = random(SEED);
   const counts = { refused: 0, opened: 0 };
   for (let file = 0; file < FILES; file++) {
-    const { what, bytes } = (KINDS[file % KINDS.length] as (next: Random) => Damaged)(next);
+    const { what, bytes, page } = (KINDS[file % KINDS.length] as (next: Random) => Damaged)(next);
     writeFileSync(join(directory, 'walked'), bytes);
     const walk = walkPages(join(directory, 'walked'));
     const fate = await victims.try(bytes);
@@ -76,6 +78,7 @@ t.test(`${FILES} damaged files of seed ${SEED} end nothing, hang nothing, mislea
     if (fate.refused !== '') {
       counts.refused++;
       t.match(fate.refused, /^(not_a_rot_file|queue_unreadable)$/, name);
+      t.notOk(isData(reach(page)), `${name}: only messages of one block`);
       continue;
     }
     counts.opened++;
@@ -84,6 +87,7 @@ t.test(`${FILES} damaged files of seed ${SEED} end nothing, hang nothing, mislea
     const right = { wrong: 0, oldest: kept.oldest, end: kept.next, pushes: '', whole: true };
     t.same({ wrong, oldest, end, pushes, whole }, right, name);
     t.equal(fate.read + fate.damaged, kept.next - kept.oldest, name);
+    t.ok(fate.damaged <= reach(page).messages, `${name}: ${fate.damaged} told as damaged`);
   }
   t.ok(counts.refused > FILES / 4 && counts.opened > FILES / 4, JSON.stringify(counts));
 });

@@ -2,8 +2,8 @@
  * What a crash may do to a queue: nothing to what was acknowledged, and to the rest only all or nothing.
  */
 
-/** Messages by the id that their push was told. */
-export type Acknowledged = ReadonlyMap<number, string>;
+/** The id that each push was told, and its message: a list, where an id that two were told is there twice. */
+export type Acknowledged = Iterable<readonly [id: number, message: string]>;
 
 /**
  * Everything that is wrong with what a queue kept, given what was acknowledged. Messages read `WRITER SEQ`, and each writer
@@ -11,7 +11,10 @@ export type Acknowledged = ReadonlyMap<number, string>;
  */
 export function violations(acknowledged: Acknowledged, kept: readonly string[]): string[] {
   const found: string[] = [];
+  const told = new Set<number>();
   for (const [id, message] of acknowledged) {
+    if (told.has(id)) found.push(`acknowledged twice: ${id}`);
+    told.add(id);
     if (kept[id] !== message) found.push(`acknowledged as ${id}: "${message}", kept: "${kept[id]}"`);
   }
   const last = new Map<string, number>();

@@ -28,6 +28,8 @@ const pick = <T>(from: readonly T[], next: Random): T => from[next(from.length)]
 export interface Damaged {
   readonly what: string;
   readonly bytes: Buffer;
+  /** The only page that is not as it was; none of a file that was cut, or is another altogether. */
+  readonly page?: number;
 }
 
 /** What can be done to the pages of one use. */
@@ -41,31 +43,31 @@ export function harmPage(sound: Buffer, page: number, harm: Harm, next: Random):
   switch (harm) {
     case 'zeroed':
       bytes.fill(0, at, at + PAGE);
-      return { what, bytes };
+      return { what, bytes, page };
     case 'garbage':
       garbage(PAGE, next).copy(bytes, at);
-      return { what, bytes };
+      return { what, bytes, page };
     case 'misdirected': {
       const from = next(Math.floor(bytes.length / PAGE));
       sound.copy(bytes, at, from * PAGE, (from + 1) * PAGE);
-      return { what: `${what} from ${from}`, bytes };
+      return { what: `${what} from ${from}`, bytes, page };
     }
     case 'byte': {
       const offset = next(PAGE);
       bytes[at + offset] = next(256);
-      return { what: `${what} at ${offset}`, bytes };
+      return { what: `${what} at ${offset}`, bytes, page };
     }
     case 'field': {
       // A whole number with a value that means something, anywhere.
       const offset = next(PAGE / 8) * 8 + pick([0, 2, 4, 6], next);
       bytes.writeUInt16LE(pick([0, 1, 2, 4, 8, 24, 48, 4072, 4096, 0x7fff, 0xffff], next), at + offset);
-      return { what: `${what} at ${offset}`, bytes };
+      return { what: `${what} at ${offset}`, bytes, page };
     }
     default: {
       const bit = next((harm === 'header bit' ? 24 : PAGE) * 8);
       const offset = at + (bit >>> 3);
       bytes[offset] = (bytes[offset] as number) ^ (1 << (bit & 7));
-      return { what: `${what} ${bit}`, bytes };
+      return { what: `${what} ${bit}`, bytes, page };
     }
   }
 }

@@ -25,7 +25,7 @@ export interface Outcome {
   readonly pushes: string;
   /** Whether, behind the pushes, each id that it has was read or told as damaged. */
   readonly whole: boolean;
-  /** Whether the sound queue went on. */
+  /** Whether the sound queue went on, with all its messages. */
   readonly others: boolean;
 }
 
@@ -102,7 +102,9 @@ async function attempt(): Promise<Outcome> {
   await queues.rescan();
   const good = queues.get('good');
   const pushed = await pushTo(good, 1);
-  return { ...outcome, others: pushed === '' && readAll(good).wrong === 0 };
+  const { wrong, damaged, read } = readAll(good);
+  const isWhole = wrong === 0 && damaged === 0 && read === good.next - good.oldest;
+  return { ...outcome, others: pushed === '' && isWhole };
 }
 
 process.on('message', async () => {

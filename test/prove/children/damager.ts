@@ -1,7 +1,7 @@
 /**
  * Has damaged files opened, and says how that went.
  */
-import { type DamagedResult, damaged } from '../damaged.js';
+import { type DamagedResult, damaged, type WrongFile } from '../damaged.js';
 import { job, say } from './say.js';
 
 /** Work for the damager. */
@@ -12,10 +12,10 @@ export interface Damaging {
 
 /** What it says of a file that went wrong, and at the end. */
 export type Damage =
-  | { readonly is: 'wrong'; readonly what: string; readonly fate: unknown }
+  | { readonly is: 'wrong'; readonly file: WrongFile }
   | { readonly is: 'done'; readonly result: DamagedResult };
 
 const heard = (damage: Damage): void => say({ ...damage });
 
-const result = await damaged({ ...job<Damaging>(), report: (what, fate) => heard({ is: 'wrong', what, fate }) });
+const result = await damaged({ ...job<Damaging>(), report: (file) => heard({ is: 'wrong', file }) });
 heard({ is: 'done', result });

@@ -4,16 +4,17 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Batch, batchOf, messagesOf } from '../../../src/batch.js';
+import { type Batch, batchOf } from '../../../src/batch.js';
 import { isRoteraError } from '../../../src/errors.js';
 import { checkRotFile } from '../../../src/queue/check.js';
 import type { Queue } from '../../../src/queue/queue.js';
 import { queueName } from '../../../src/queue/queue-name.js';
 import { Queues } from '../../../src/queue/queues.js';
 import type { Repeated } from '../claims.js';
-import type { Ack, Found, Run } from '../judge.js';
-import { labelOf, messageOf, SHORTEST } from '../messages.js';
+import type { Ack, Found } from '../judge.js';
+import { messageOf, SHORTEST } from '../messages.js';
 import { type Claim, producerOf } from '../plan.js';
+import { foundIn, look } from './found.js';
 import { job, say } from './say.js';
 
 /** Work for the examiner. */
@@ -52,39 +53,6 @@ async function checkAll(directory: string): Promise<string[]> {
 /** Lengths in bytes of the messages of the pushes made once all was read: one, several, one that needs pages of its own. */
 const LATER = [[20], [30, 40, 50], [12_000]];
 
-/** Adds the messages of a read to runs; ids of messages that are altered to `altered`. */
-function gather(runs: Run[], altered: number[], first: number, records: Uint8Array): void {
-  let id = first;
-  for (const message of messagesOf(records)) {
-    const label = labelOf(message);
-    const last = runs.at(-1);
-    if (label === undefined) altered.push(id);
-    else if (
-      last?.life === label.life &&
-      last.writer === label.writer &&
-      last.sequence + last.count === label.sequence &&
-      last.index + last.count === label.index &&
-      last.first + last.count === id
-    ) {
-      runs[runs.length - 1] = { ...last, count: last.count + 1 };
-    } else runs.push({ first: id, count: 1, ...label });
-    id++;
-  }
-}
-
-function look(queue: Queue, from: number) {
-  const runs: Run[] = [];
-  const altered: number[] = [];
-  const gaps: Array<readonly [number, number]> = [];
-  for (let id = from; id < queue.next; ) {
-    const answer = queue.read({ from: id, limit: 100_000, maxBytes: 4 * 1024 * 1024 });
-    if (answer.gap !== null) gaps.push([answer.gap.from, answer.gap.to]);
-    for (const { first, records } of answer.slices) gather(runs, altered, first, records);
-    id = answer.next;
-  }
-  return { runs, altered, gaps };
-}
-
 /** Pushes once more what a named producer pushed; of other lengths, since those do not count. */
 async function repeat(queue: Queue, claim: Claim): Promise<Repeated> {
   const { life, writer, sequence, count: of } = claim;
@@ -101,9 +69,8 @@ async function repeat(queue: Queue, claim: Claim): Promise<Repeated> {
 }
 
 async function examine(queue: Queue, life: number, claims: readonly Claim[]): Promise<Found> {
-  const { oldest, next, bytes, rotated, maxMessages, maxBytes, maxMessageBytes, maxAgeSeconds, createdAt } =
-    queue.stat();
-  const found = look(queue, oldest);
+  const found = foundIn(queue);
+  const { next, limits } = found;
   const cursors = Object.fromEntries(Object.entries(queue.cursors(false)).map(([name, one]) => [name, one.position]));
   const acks: Ack[] = [];
   const repeated: Repeated[] = [];
@@ -114,7 +81,7 @@ async function examine(queue: Queue, life: number, claims: readonly Claim[]): Pr
   }
   let sequence = 0;
   for (const lengths of LATER) {
-    const fitting = lengths.filter((length) => length <= maxMessageBytes);
+    const fitting = lengths.filter((length) => length <= limits.maxMessageBytes);
     const of = fitting.length;
     if (of === 0) continue;
     const label = { life, writer: 0, of };
@@ -126,19 +93,11 @@ async function examine(queue: Queue, life: number, claims: readonly Claim[]): Pr
     acks.push({ queue: queue.name, life, writer: 0, sequence, count: of, first });
     sequence += of;
   }
-  const limits = { maxMessages, maxBytes, maxMessageBytes, maxAgeSeconds };
   const later = look(queue, next);
   return {
-    queue: queue.name,
-    createdAt,
+    ...found,
     cursors,
     repeated,
-    oldest,
-    next,
-    bytes,
-    limits,
-    rotated,
-    ...found,
     altered: [...found.altered, ...later.altered],
     gaps: [...found.gaps, ...later.gaps],
     later: { acks, runs: later.runs },

@@ -5,11 +5,13 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { batchOf, messagesOf } from '../../../src/batch.js';
+import { type Batch, batchOf } from '../../../src/batch.js';
 import type { Queue } from '../../../src/queue/queue.js';
 import { Queues } from '../../../src/queue/queues.js';
-import { LONGEST, labelOf, messageOf, SHORTEST } from '../messages.js';
+import { type Ack, judge } from '../judge.js';
+import { LONGEST, messageOf, SHORTEST } from '../messages.js';
 import { Random } from '../random.js';
+import { foundIn } from './found.js';
 import { job, say } from './say.js';
 
 /** Work for the soaker. */
@@ -36,8 +38,8 @@ export interface Rotation {
   readonly limit: number;
   /** Anonymous memory of the process after a garbage collection, in bytes. */
   readonly memory: number;
-  /** Messages that were read back and are not what was pushed. */
-  readonly altered: number;
+  /** What is wrong with the messages that were read back. */
+  readonly wrong: readonly string[];
 }
 
 const WRITERS = 4;
@@ -51,31 +53,40 @@ const collectGarbage = runInNewContext('gc') as () => void;
 
 const { directory, seed, maxBytes, rotations, forMs, complains } = job<Soaking>();
 const random = new Random(seed);
-let sequence = 0;
+/** Pushes of which messages are still kept. */
+let acks: Ack[] = [];
 
-function nextMessages(): Buffer[] {
-  const of = random.spread(1, MOST);
-  const messages: Buffer[] = [];
-  let bytes = 0;
-  for (let i = 0; i < of && bytes < PUSH_BYTES; i++) {
-    const label = { life: 0, writer: 0, sequence: sequence++, index: 0, of: 1 };
-    const message = messageOf(label, random.spread(SHORTEST, LONGEST));
-    messages.push(message);
-    bytes += message.length;
+/** Pushes one batch after the other, each when the one before is acknowledged. */
+class Writer {
+  #sequence = 0;
+
+  constructor(readonly number: number) {}
+
+  nextMessages(): Buffer[] {
+    const lengths: number[] = [];
+    let bytes = 0;
+    for (let most = random.spread(1, MOST); lengths.length < most && bytes < PUSH_BYTES; ) {
+      const length = random.spread(SHORTEST, LONGEST);
+      lengths.push(length);
+      bytes += length;
+    }
+    const label = { life: 0, writer: this.number, of: lengths.length };
+    return lengths.map((length, index) => messageOf({ ...label, index, sequence: this.#sequence + index }, length));
   }
-  return messages;
+
+  async push(queue: Queue, batch: Batch): Promise<void> {
+    const { first } = await queue.push(batch);
+    const { count } = batch;
+    acks.push({ queue: queue.name, life: 0, writer: this.number, sequence: this.#sequence, count, first });
+    this.#sequence += count;
+  }
 }
 
-function countAltered(queue: Queue): number {
-  let altered = 0;
-  for (let id = queue.oldest; id < queue.next; ) {
-    const { gap, slices, next } = queue.read({ from: id, limit: 10_000, maxBytes: 4 * 1024 * 1024 });
-    altered += gap?.count ?? 0;
-    for (const { records } of slices)
-      for (const message of messagesOf(records)) if (labelOf(message) === undefined) altered++;
-    id = next;
-  }
-  return altered;
+const writers = Array.from({ length: WRITERS }, (_, number) => new Writer(number));
+
+function judgeAll(queue: Queue): string[] {
+  acks = acks.filter(({ first, count }) => first + count > queue.oldest);
+  return judge(foundIn(queue), acks);
 }
 
 function anonymousMemory(): number {
@@ -88,11 +99,11 @@ async function rotate(queue: Queue, path: string): Promise<Rotation> {
   const done = { messages: 0, pushes: 0, bytes: 0 };
   const began = performance.now();
   let left = maxBytes;
-  const work = async (): Promise<void> => {
+  const work = async (writer: Writer): Promise<void> => {
     while (left > 0) {
-      const batch = batchOf(nextMessages());
+      const batch = batchOf(writer.nextMessages());
       left -= batch.bytes;
-      await queue.push(batch);
+      await writer.push(queue, batch);
       done.messages += batch.count;
       done.bytes += batch.bytes;
       done.pushes++;
@@ -102,12 +113,12 @@ async function rotate(queue: Queue, path: string): Promise<Rotation> {
       file.blocks = Math.max(file.blocks, blocks * BLOCK_BYTES);
     }
   };
-  await Promise.all(Array.from({ length: WRITERS }, work));
+  await Promise.all(writers.map(work));
   const seconds = (performance.now() - began) / 1000;
-  const altered = countAltered(queue);
+  const wrong = judgeAll(queue);
   collectGarbage();
   const { limit } = queue.stat().file;
-  return { is: 'rotation', ...done, seconds, file, limit, memory: anonymousMemory(), altered };
+  return { is: 'rotation', ...done, seconds, file, limit, memory: anonymousMemory(), wrong };
 }
 
 const queues = await Queues.open(directory, { now: Date.now });

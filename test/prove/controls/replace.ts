@@ -13,6 +13,14 @@ export interface Replacement {
 /** A probe that sees nothing. */
 export const PROBE: Replacement = { module: '/src/queue/probe.js', by: './probe.js' };
 
+/** Reads that are wrong in one way each, and what the judge must say of it. */
+export const MISREADINGS: Readonly<Record<'altered' | 'doubled' | 'swapped' | 'dropped', RegExp>> = {
+  altered: /: id \d+ is altered$/,
+  doubled: /: id \d+ is doubled, or out of order$/,
+  swapped: /: id \d+ is doubled, or out of order$/,
+  dropped: /: id \d+ is followed by \d+$/,
+};
+
 const VARIABLE = 'PROVE_REPLACE';
 
 /** How a child is started so that it gets the other modules, which find `options` in PROVE_OPTIONS. */
@@ -20,6 +28,10 @@ export const replaced = (replacements: readonly Replacement[], options: Readonly
   imports: [fileURLToPath(import.meta.url)],
   env: { [VARIABLE]: JSON.stringify(replacements), PROVE_OPTIONS: JSON.stringify(options) },
 });
+
+/** How a child is started so that it reads wrong. */
+export const misreading = (way: string) =>
+  replaced([{ module: '/src/queue/read.js', by: './misread.js' }], { misread: way });
 
 const asked = process.env[VARIABLE];
 if (asked !== undefined) {

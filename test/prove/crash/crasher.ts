@@ -3,7 +3,7 @@
  */
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { complaintAbout, run, start } from '../child.js';
+import { type ChildOptions, complaintAbout, run, start } from '../child.js';
 import type { Found } from '../judge.js';
 import { type Examined, Ledger } from '../ledger.js';
 import type { Plan, Said } from '../plan.js';
@@ -60,15 +60,23 @@ export class Crasher {
     return wrong;
   }
 
+  /** What is wrong with what the last round left, as a control would have it. */
+  async examinedBy(subject: Pick<ChildOptions, 'imports' | 'env'>): Promise<string[]> {
+    const wrong: string[] = [];
+    const [examined] = await this.#examine(wrong, subject);
+    return examined === undefined ? wrong : [...wrong, ...this.ledger.judge(examined)];
+  }
+
   get #copies(): string {
     return `${this.directory}-copies`;
   }
 
-  async #examine(wrong: string[]): Promise<Examined[]> {
+  async #examine(wrong: string[], subject: Pick<ChildOptions, 'imports' | 'env'> = {}): Promise<Examined[]> {
     const directories = existsSync(this.#copies) ? [this.directory, this.#copies] : [this.directory];
     const all: Examined[] = [];
     const job = { directories, queues: [], life: this.#life++ };
     const ended = await run('examiner', job, {
+      ...subject,
       deadlineMs: DEADLINE_MS,
       hear: (said) => {
         if ((said as { is?: string }).is === 'examined') all.push(said as Examined);
