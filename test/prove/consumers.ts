@@ -34,6 +34,7 @@ async function control(options: TrafficOptions, sights: Sights): Promise<Control
 async function controls({ directory, seed }: Trial): Promise<Control[]> {
   const random = new Random(seed).fork(2);
   const forgetful = [{ module: '/src/queue/read.js', by: './forgetful.js' }];
+  const skipping = [{ module: '/src/queue/read.js', by: './skipping.js' }];
   return [
     ...(await control(
       { directory: join(directory, 'nameless'), random, isNameless: true },
@@ -42,6 +43,18 @@ async function controls({ directory, seed }: Trial): Promise<Control[]> {
     ...(await control(
       { directory: join(directory, 'early'), random, acknowledgesEarly: true },
       { 'acknowledged before it is dealt with': /never got/ },
+    )),
+    ...(await control(
+      { directory: join(directory, 'twice'), random, gives: 'twice' },
+      { 'a batch given twice': /once more in one life/ },
+    )),
+    ...(await control(
+      { directory: join(directory, 'swapped'), random, gives: 'swapped' },
+      { 'a batch given before the one in front of it': /was to come/ },
+    )),
+    ...(await control(
+      { directory: join(directory, 'skipping'), random, replacements: skipping },
+      { 'messages left out': /was to come/ },
     )),
     ...(await control(
       { directory: join(directory, 'forgetful'), random, replacements: forgetful },

@@ -77,7 +77,7 @@ async function noisy(trial: Trial): Promise<Control> {
 const commitsOf = (samples: readonly Sample[]): number =>
   lives(samples).reduce((sum, life) => sum + (life.at(-1)?.counted ?? 0), 0);
 
-function factsOf({ notes, samples, frozen, restarts }: Endurance): Outcome['facts'] {
+function factsOf({ notes, samples, looks, frozen, restarts }: Endurance): Outcome['facts'] {
   const ends = (name: string, of: (sample: Sample) => number, digits = 0): readonly [string, string] => {
     const [first, last] = quarters(samples, of).map((value) => value.toFixed(digits));
     return [`${name}, first and last quarter`, `${first} and ${last}`];
@@ -88,6 +88,7 @@ function factsOf({ notes, samples, frozen, restarts }: Endurance): Outcome['fact
     ...[...notes.counts].sort(([a], [b]) => (a < b ? -1 : 1)),
     ['restarts of the server, half of them kill -9', restarts],
     ['looks at it', samples.length],
+    ['looks dropped, as this process stood still', looks - samples.length],
     ['middle of all event loop delays (p99), ms', median(samples.map(({ delayP99 }) => delayP99)).toFixed(1)],
     ends('own memory, MiB', ({ memory }) => memory / mib, 1),
     ends('resident memory, MiB', ({ resident }) => resident / mib, 1),
@@ -116,7 +117,7 @@ async function prove(trial: Trial): Promise<Outcome> {
       rounds: restarts,
       facts: factsOf(run),
       table: table(samples),
-      violations: [...notes.wrong, ...complaints(samples)],
+      violations: [...notes.wrong, ...complaints(run)],
       controls: [...tampered(samples), ...misread(), lost(), await noisy(trial)],
     };
   } finally {

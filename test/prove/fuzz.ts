@@ -7,13 +7,15 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { httpRequest } from '../../bench/clients/http.js';
 import { messagesOf } from '../../src/batch.js';
-import { connect } from '../../src/client/node.js';
+import { connect, type RoteraClient } from '../../src/client/node.js';
 import { type ErrorCode, messageOf as textOf } from '../../src/errors.js';
+import { checkRotFile } from '../../src/queue/check.js';
 import { wrongRequests } from '../contract/random-requests.js';
 import { replaced } from './controls/replace.js';
 import { judgeAnswers } from './fuzz/answers.js';
 import { say } from './fuzz/connection.js';
 import { FUZZED, type Input, inputOf } from './fuzz/inputs.js';
+import { broken, brokenness, type QueueSeen, seeQueue } from './fuzz/whole.js';
 import { labelOf, messageOf } from './messages.js';
 import type { Control, Outcome, Proof, Trial } from './proof.js';
 import { Random } from './random.js';
@@ -57,6 +59,8 @@ class Fuzzed {
   /** Queues that were made by input. */
   made = 0;
   honest = 0;
+  /** The queue that took whatever came, when it was over. */
+  fuzzed: QueueSeen | undefined;
   readonly #server: Server;
   readonly #random: Random;
   #wrongRequest!: ReturnType<typeof wrongRequests>;
@@ -90,8 +94,10 @@ class Fuzzed {
     if (!this.#lives) this.#say(`the server died: ${this.#server.endedWith}`);
     else {
       this.handles = [before, this.#handles()];
-      this.made = (await client.list()).queues.length - OURS;
+      const { queues } = await client.list();
+      this.made = queues.length - OURS;
       await this.#compare();
+      for (const { queue } of queues) await this.#judge(queue, client);
     }
     await client.close();
     return this;
@@ -166,6 +172,15 @@ class Fuzzed {
     }
   }
 
+  /** Whatever came, a queue is whole: as it answers, and in its file. */
+  async #judge(queue: string, client: RoteraClient): Promise<void> {
+    const seen = await seeQueue(client, queue);
+    if (queue === FUZZED) this.fuzzed = seen;
+    for (const text of brokenness(seen)) this.#say(text);
+    const { problems } = await checkRotFile(join(this.#server.directory, `${queue}.rot`));
+    for (const problem of problems) this.#say(`the file of ${queue}: ${problem}`);
+  }
+
   /** The honest client's queue, and the one that was only asked wrongly. */
   async #compare(): Promise<void> {
     const client = connect({ url: this.#server.url });
@@ -212,6 +227,7 @@ async function prove(trial: Trial): Promise<Outcome> {
     const seconds = (performance.now() - began) / 1000;
     fuzzed.kill();
     const { handles, memory, made } = fuzzed;
+    const taken = fuzzed.fuzzed;
     const sorted = (counts: ReadonlyMap<string, number>) => [...counts].sort(([a], [b]) => (a < b ? -1 : 1));
     const tampered: Control[] = [
       { name: 'growing memory', caught: [...complaints(MOST_BYTES + 1, [0, 0], 0)][0] },
@@ -231,12 +247,14 @@ async function prove(trial: Trial): Promise<Outcome> {
         ['messages of an honest client, all found', fuzzed.honest],
         ['most memory of the server, MiB', (memory / 1024 / 1024).toFixed()],
         ['queues made by input', made],
+        ['messages kept of input, all readable', (taken?.after.next ?? 0) - (taken?.after.oldest ?? 0)],
         ['file handles before and after', handles.join(' and ')],
       ],
       table: [['answer', 'times'], ...sorted(fuzzed.seen).map(([answer, times]) => [answer, String(times)])],
       violations: [...fuzzed.wrong, ...complaints(memory, handles, made)],
       controls: [
         ...tampered,
+        ...(taken === undefined ? [{ name: 'a queue that took input', caught: undefined }] : broken(taken)),
         await control('a server that fails on a batch cut short', false, trial, /refused with internal/),
         await control('a server that dies of a batch cut short', true, trial, /the server died/),
       ],

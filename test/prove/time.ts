@@ -96,6 +96,12 @@ async function prove(trial: Trial): Promise<Outcome> {
         { module: '/src/queue/retention.js', by: './hasty.js' },
         /young enough/,
       ),
+      await control(
+        'reads that leave out their last message',
+        trial,
+        { module: '/src/queue/read.js', by: './skipping.js' },
+        /messages for ids/,
+      ),
     ],
   };
 }

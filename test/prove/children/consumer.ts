@@ -14,6 +14,8 @@ export interface ConsumerJob {
   readonly way: 'tail' | 'read';
   /** The control: acknowledges first, and takes its time before it says what it got. */
   readonly acknowledgesEarly: boolean;
+  /** Others: is given each batch twice, or the second half of each before the first. */
+  readonly gives: 'all' | 'twice' | 'swapped';
 }
 
 const RETRY_MS = 60_000;
@@ -22,8 +24,23 @@ const EARLY_MS = 50;
 
 type Batch = Pick<Awaited<ReturnType<RoteraClient['read']>>, 'first' | 'next' | 'messages' | 'gap'>;
 
-const { url, cursor, way, acknowledgesEarly } = job<ConsumerJob>();
+const { url, cursor, way, acknowledgesEarly, gives } = job<ConsumerJob>();
 const client = connect({ url, retryMs: RETRY_MS });
+
+/** A run of messages, as it is given. */
+function given(first: number, texts: readonly string[]): Array<readonly [first: number, texts: readonly string[]]> {
+  if (gives === 'twice')
+    return [
+      [first, texts],
+      [first, texts],
+    ];
+  const half = texts.length >> 1;
+  if (gives === 'all' || half === 0) return [[first, texts]];
+  return [
+    [first + half, texts.slice(half)],
+    [first, texts.slice(0, half)],
+  ];
+}
 
 /** What a consumer does with what it gets. */
 async function take({ first, messages, gap }: Batch, ack: () => unknown): Promise<void> {
@@ -34,7 +51,8 @@ async function take({ first, messages, gap }: Batch, ack: () => unknown): Promis
   if (gap !== null) say({ is: 'gap', from: gap.from, to: gap.to, reason: gap.reason } satisfies Consumed);
   if (messages.length === 0) return;
   const texts = messages.map(({ text }) => text);
-  say({ is: 'messages', first, count: texts.length, digest: digest(texts) } satisfies Consumed);
+  for (const [from, some] of given(first, texts))
+    say({ is: 'messages', first: from, count: some.length, digest: digest(some) } satisfies Consumed);
   if (!acknowledgesEarly) await ack();
 }
 
@@ -44,11 +62,11 @@ async function consumeByReads(): Promise<never> {
     const batch = await client.read(QUEUE, { cursor, ack: acked, wait: 20, limit: 200 });
     // It went with the ack, so the ack is on the disk.
     if (acked !== undefined) say({ is: 'acked', id: acked } satisfies Consumed);
-    const last = batch.messages.at(-1)?.id;
-    // The ack goes with the next read.
+    // All in front of where one goes on. The ack goes with the next read.
+    const last = batch.next - 1;
     await take(batch, async () => {
       acked = last;
-      if (acknowledgesEarly && last !== undefined) await client.ack(QUEUE, cursor, last);
+      if (acknowledgesEarly) await client.ack(QUEUE, cursor, last);
     });
   }
 }

@@ -45,6 +45,13 @@ export class Account {
   /** Acks that were answered. */
   acks = 0;
   gaps = 0;
+  /** Where its present life goes on; unknown until something has come. */
+  #at: number | undefined;
+
+  /** Another life: whatever was not acknowledged may come again. */
+  begin(): void {
+    this.#at = undefined;
+  }
 
   /** @param mostOldest the queue's oldest id cannot lie beyond this yet, as so many messages have been sent */
   take(said: Consumed, mostOldest: number): void {
@@ -55,6 +62,7 @@ export class Account {
     }
     this.#said.push(said);
     const [from, to] = rangeOf(said);
+    this.#inOrder(from, to);
     this.reached = Math.max(this.reached, to);
     if (from <= this.acked)
       this.wrong.push(`was told of id ${from} again, though the ack of ${this.acked} was answered`);
@@ -65,6 +73,16 @@ export class Account {
       this.wrong.push(
         `was told that ids ${from} to ${to - 1} are gone, when all from ${mostOldest} on had to be there`,
       );
+  }
+
+  /** Within a life each is told once and in order, over any number of connections, and however often the server is killed. */
+  #inOrder(from: number, to: number): void {
+    // Another life goes on behind what was acknowledged, and that was told before.
+    const at = this.#at ?? Math.min(from, this.reached);
+    if (from > at) this.wrong.push(`came to id ${from} in one life, and ${at} was to come`);
+    if (from < at) this.wrong.push(`came to id ${from} once more in one life, having come to ${at}`);
+    if (to <= from) this.wrong.push(`was told of ids from ${from} on, which end at ${to}`);
+    this.#at = to;
   }
 
   /** Every id was got or told as gone, and what was got is what was pushed. @returns counts, and what is wrong */

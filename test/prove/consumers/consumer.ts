@@ -32,6 +32,7 @@ export class Consumer {
   }
 
   start(): void {
+    this.account.begin();
     this.#child = start('consumer', this.#job, {
       deadlineMs: DEADLINE_MS,
       // What it says has happened before: by now as many messages have been sent, or more, so that the bound still holds.

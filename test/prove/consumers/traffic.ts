@@ -46,7 +46,8 @@ export interface TrafficOptions {
   /** The controls: producers without names, consumers that acknowledge what they have not dealt with. */
   readonly isNameless?: boolean;
   readonly acknowledgesEarly?: boolean;
-  /** Others: cursors that a kill sets back, modules of the server that others take the place of. */
+  /** Others: consumers that are given what comes in this way; cursors that a kill sets back, modules of the server that others take the place of. */
+  readonly gives?: ConsumerJob['gives'];
   readonly setsBack?: boolean;
   readonly replacements?: readonly Replacement[];
 }
@@ -69,6 +70,7 @@ export class Traffic {
 
   private constructor(server: Server, options: TrafficOptions) {
     const { random, isNameless = false, acknowledgesEarly = false, setsBack = false, replacements = [] } = options;
+    const { gives = 'all' } = options;
     this.#server = server;
     this.#random = random;
     this.#setsBack = setsBack;
@@ -85,7 +87,9 @@ export class Traffic {
     };
     this.producers = Array.from({ length: PRODUCERS }, producer);
     const ways: ReadonlyArray<ConsumerJob['way']> = ['tail', 'read'];
-    const job = (i: number): ConsumerJob => ({ url, cursor: `c${i}`, way: ways[i % 2] ?? 'read', acknowledgesEarly });
+    const job = (i: number): ConsumerJob => {
+      return { url, cursor: `c${i}`, way: ways[i % 2] ?? 'read', acknowledgesEarly, gives };
+    };
     // What was not sent cannot have been stored, and a message goes only when so many others have come.
     const mostOldest = (): number => Math.max(0, this.#sent - LIMITS.maxMessages);
     this.consumers = Array.from({ length: CONSUMERS }, (_, i) => new Consumer(job(i), mostOldest));

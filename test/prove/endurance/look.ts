@@ -22,7 +22,11 @@ function fileOf(directory: string, { queue, file }: StatBody): FileSample | unde
 }
 
 /** What was acknowledged before is there, and what was told as gone is gone: `promised` is from before the stat. */
-export function compare(stat: StatBody, promised: { acknowledged: number; gone: number }, notes: Notes): void {
+export function compare(
+  stat: StatBody,
+  promised: { acknowledged: number; gone: number },
+  notes: Pick<Notes, 'say'>,
+): void {
   const { queue, oldest, next, count, bytes, rotated } = stat;
   if (next < promised.acknowledged) notes.say(`${queue} ends at ${next}, acknowledged was ${promised.acknowledged}`);
   if (oldest < promised.gone)

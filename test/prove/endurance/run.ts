@@ -45,6 +45,8 @@ export class Endurance {
   readonly notes = new Notes();
   readonly frozen = new Frozen();
   readonly samples: Sample[] = [];
+  readonly dropped: Sample[] = [];
+  looks = 0;
   readonly server: Server;
   restarts = 0;
   #client!: RoteraClient;
@@ -147,12 +149,13 @@ export class Endurance {
     this.server.kill();
   }
 
-  /** A look, not kept when this process stood still since `before`: then the server may have, too. */
+  /** A look, dropped when this process stood still since `before`: then the server may have, too. */
   async #look(before: number): Promise<void> {
     const { server, notes } = this;
+    this.looks++;
     try {
       const sample = await look({ server, client: this.#client, notes, life: this.restarts, began: this.#begun });
-      if (!this.frozen.since(before)) this.samples.push(sample);
+      (this.frozen.since(before) ? this.dropped : this.samples).push(sample);
     } catch (error) {
       if (server.endedWith === undefined && !this.frozen.since(before))
         notes.say(`no look was possible: ${textOf(error)}`);

@@ -35,7 +35,19 @@ export interface FileSample {
   readonly limit: number;
 }
 
+/** All looks at a server. */
+export interface Looks {
+  readonly samples: readonly Sample[];
+  /** Taken while this process stood still: what grows and what takes long cannot be told by them. */
+  readonly dropped: readonly Sample[];
+  /** Looks that were tried: of those while this process stood still, some give no sample. */
+  readonly looks: number;
+}
+
 const MIB = 1024 * 1024;
+/** Of so many looks or more, the share of them that may be dropped. */
+const LEAST_LOOKS = 20;
+const MOST_DROPPED = 0.05;
 /** What is compared, the first with the last: quarters of a life that is long enough, behind its warm-up; ms. */
 const QUARTER = 0.25;
 const WARM_UP_MS = 4 * 60_000;
@@ -103,18 +115,24 @@ export function lives(samples: readonly Sample[]): Sample[][] {
   return [...byLife.values()];
 }
 
-/** Everything that must not be seen. */
-export function* complaints(samples: readonly Sample[]): Generator<string> {
-  for (const { ms, files, memory, resident, handles, threads } of samples) {
-    const when = `after ${(ms / 60_000).toFixed(1)} minutes`;
-    for (const { queue, told, size, blocks, limit } of files) {
-      const bytes = Math.max(told, size, blocks - SPARE_BLOCKS);
-      if (bytes > limit) yield `${when}: the file of ${queue} took ${bytes} bytes, its limit is ${limit}`;
-    }
-    if (memory > MOST_MEMORY || resident > MOST_RESIDENT) yield `${when}: memory of ${memory}, ${resident} resident`;
-    if (handles > MOST_HANDLES) yield `${when}: ${handles} file handles`;
-    if (threads > MOST_THREADS) yield `${when}: ${threads} threads`;
+/** What must not be at any time. */
+function* excess({ ms, files, memory, resident, handles, threads }: Sample): Generator<string> {
+  const when = `after ${(ms / 60_000).toFixed(1)} minutes`;
+  for (const { queue, told, size, blocks, limit } of files) {
+    const bytes = Math.max(told, size, blocks - SPARE_BLOCKS);
+    if (bytes > limit) yield `${when}: the file of ${queue} took ${bytes} bytes, its limit is ${limit}`;
   }
+  if (memory > MOST_MEMORY || resident > MOST_RESIDENT) yield `${when}: memory of ${memory}, ${resident} resident`;
+  if (handles > MOST_HANDLES) yield `${when}: ${handles} file handles`;
+  if (threads > MOST_THREADS) yield `${when}: ${threads} threads`;
+}
+
+/** Everything that must not be seen. */
+export function* complaints({ samples, dropped, looks }: Looks): Generator<string> {
+  for (const sample of [...samples, ...dropped]) yield* excess(sample);
+  const lost = looks - samples.length;
+  if (looks >= LEAST_LOOKS && lost > looks * MOST_DROPPED)
+    yield `${lost} of ${looks} looks were dropped, as this process stood still: too little was seen`;
   const [, delay] = quarters(samples, ({ delayP99 }) => delayP99);
   if (delay > MOST_DELAY_MS) yield `the event loop was ${delay.toFixed()} ms late in the end`;
   const young = sameAge(samples);
@@ -158,13 +176,13 @@ export function table(samples: readonly Sample[]): string[][] {
 const TAMPERED = 40;
 
 /** The same run, with one thing wrong each time. */
-export function tampered(samples: readonly Sample[]): Control[] {
-  const first = samples[0];
-  if (first === undefined) return [];
+export function tampered([first]: readonly Sample[]): Control[] {
+  if (first === undefined) return [{ name: 'looks that can be made wrong', caught: undefined }];
   const even = Array.from({ length: TAMPERED }, (_, i) => ({ ...first, ms: i * 60_000, life: 0 }));
-  const changed = (change: (sample: Sample, i: number) => Partial<Sample>): Sample[] =>
-    even.map((sample, i) => ({ ...sample, ...change(sample, i) }));
-  const wrong: Record<string, Sample[]> = {
+  const kept = (samples: readonly Sample[]): Looks => ({ samples, dropped: [], looks: samples.length });
+  const changed = (change: (sample: Sample, i: number) => Partial<Sample>): Looks =>
+    kept(even.map((sample, i) => ({ ...sample, ...change(sample, i) })));
+  const wrong: Record<string, Looks> = {
     'memory that grows': changed(({ memory }, i) => ({ memory: memory + 4 * i * MIB })),
     'memory that grows from life to life': changed(({ memory }, i) => ({
       memory: memory + 4 * i * MIB,
@@ -176,8 +194,14 @@ export function tampered(samples: readonly Sample[]): Control[] {
     'a file past its limit': changed(({ files }, i) =>
       i === 1 ? { files: files.map((file) => ({ ...file, size: file.limit + 4096 })) } : {},
     ),
+    'memory beyond its bound while this process stood still': {
+      samples: even,
+      dropped: [{ ...first, memory: MOST_MEMORY + 1 }],
+      looks: TAMPERED + 1,
+    },
+    'too many looks dropped': { samples: even, dropped: [], looks: TAMPERED + 3 },
   };
-  const untampered = [...complaints(even)];
+  const untampered = [...complaints({ samples: even, dropped: [first, first], looks: TAMPERED + 2 })];
   return Object.entries(wrong).map(([name, altered]) => ({
     name,
     caught: untampered.length > 0 ? undefined : [...complaints(altered)][0],

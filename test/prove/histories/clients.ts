@@ -123,19 +123,22 @@ class Clients implements Observed {
   }
 
   async #read(random: Random): Promise<boolean> {
-    const next = this.#known?.next ?? 0;
-    const from = Math.max(0, next - random.spread(1, 2 * this.maxMessages));
+    // From the end on as well, where there may be none.
+    const from = Math.max(0, (this.#known?.next ?? 0) - (random.spread(1, 2 * this.maxMessages) - 1));
     const began = performance.now();
     try {
       const options = { from, limit: random.spread(1, this.maxMessages) };
-      const { first, records, gap, upToDate, ...read } = await this.#client.readRecords(this.#options.queue, options);
+      const { first, next, epoch, records, gap, upToDate } = await this.#client.readRecords(
+        this.#options.queue,
+        options,
+      );
       const ended = performance.now();
       const texts = [...messagesOf(records)].map((message) => Buffer.from(message).toString());
-      this.reads.push({ from, first, gap, texts, began, ended });
-      if (upToDate) this.ends.push({ oldest: undefined, next: read.next, began, ended });
+      this.reads.push({ from, limit: options.limit, first, next, upToDate, gap, texts, began, ended });
+      if (upToDate) this.ends.push({ oldest: undefined, next, began, ended });
       // Rotation is exact: what the oldest is tells what the next was.
       if (gap !== null) this.ends.push({ oldest: gap.to, next: gap.to + this.maxMessages, began, ended });
-      if (upToDate) this.#known = { epoch: read.epoch, next: read.next };
+      if (upToDate) this.#known = { epoch, next };
       return true;
     } catch (error) {
       return this.#hear(`a read from ${from}`, error);

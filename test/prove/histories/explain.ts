@@ -24,6 +24,8 @@ class Explanation {
   readonly #places = new Map<string, number>();
   /** In the order of their ids. */
   readonly #order: readonly Placed[];
+  /** Pushes that may have been kept, and rotated out before anyone saw them. */
+  readonly #unseen: readonly PushSeen[];
 
   constructor(history: History) {
     this.#history = history;
@@ -35,6 +37,7 @@ class Explanation {
         return first === undefined ? [] : [{ push, first, next: first + push.count }];
       })
       .sort((a, b) => a.first - b.first);
+    this.#unseen = history.pushes.filter(({ label }) => !this.#places.has(label));
     this.#gapless();
     this.#inTime();
     this.#visible();
@@ -65,8 +68,7 @@ class Explanation {
 
   /** No two pushes share an id, and no id is left out but those of pushes that nobody has seen. */
   #gapless(): void {
-    const unseen = this.#history.pushes.filter(({ label }) => !this.#places.has(label));
-    let room = unseen.reduce((sum, { count }) => sum + count, 0);
+    let room = this.#unseen.reduce((sum, { count }) => sum + count, 0);
     let next = 0;
     for (const placed of this.#order) {
       if (placed.first < next) this.wrong.push(`${placed.push.label}: at ${placed.first}, which is another's`);
@@ -117,16 +119,34 @@ class Explanation {
     }
   }
 
-  #read({ from, first, gap, texts }: ReadSeen): void {
+  #read(read: ReadSeen): void {
+    const { from, first, gap, texts } = read;
     const begins = gap?.to ?? from;
     if (gap !== null && (gap.from !== from || gap.to <= from))
       this.wrong.push(`read from ${from}: gap ${gap.from} to ${gap.to}`);
     if (first !== begins) this.wrong.push(`read from ${from}: begins at ${first}, where ${begins} was told`);
+    this.#goesOn(read);
     for (const [i, text] of texts.entries()) {
       const placed = this.#at(first + i);
       if (placed === undefined || text === `${placed.push.label}/${first + i - placed.first}`) continue;
       this.wrong.push(`read at ${first + i}: "${text}", where ${placed.push.label} stands`);
     }
+  }
+
+  /**
+   * A client goes on where a read says, and at once: nothing in front of that is left out, none is told to go on from where it
+   * stands, and none to come again for what nobody has pushed.
+   */
+  #goesOn({ from, limit, first, next, upToDate, texts, ended }: ReadSeen): void {
+    const { length } = texts;
+    if (next !== first + length)
+      this.wrong.push(`read from ${from}: ${length} messages from ${first} on, and goes on at ${next}`);
+    if (length > limit) this.wrong.push(`read from ${from}: ${length} messages, where ${limit} were asked for`);
+    if (upToDate) return;
+    if (length === 0) this.wrong.push(`read from ${from}: empty, but not at the end`);
+    const began = Math.min(...[this.#at(next)?.push, ...this.#unseen].map((push) => push?.began ?? Infinity));
+    if (began > ended)
+      this.wrong.push(`read from ${from}: not at the end at ${next}, behind which nothing was sent yet`);
   }
 
   /** The push that holds an id. */

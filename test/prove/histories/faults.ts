@@ -24,6 +24,7 @@ function lose(history: History): History | undefined {
     ...seen,
     from: down(seen.from),
     first: down(seen.first),
+    next: down(seen.next),
     gap: seen.gap === null ? null : { from: down(seen.gap.from), to: down(seen.gap.to) },
     texts: seen.texts.filter((text) => !text.startsWith(`${label}/`)),
   });
@@ -39,16 +40,6 @@ function lose(history: History): History | undefined {
     ),
     reads: history.reads.map(read),
     ends: history.ends.map(end),
-  };
-}
-
-function swap(history: History): History | undefined {
-  const at = history.reads.findIndex(({ texts }) => texts.length >= 2);
-  if (at === -1) return undefined;
-  const swapped = ([a = '', b = '', ...rest]: readonly string[]): string[] => [b, a, ...rest];
-  return {
-    ...history,
-    reads: history.reads.map((read, i) => (i === at ? { ...read, texts: swapped(read.texts) } : read)),
   };
 }
 
@@ -76,15 +67,70 @@ function double(history: History): History | undefined {
   const push = history.pushes.find(({ first }) => first !== undefined);
   const read = history.reads.find(({ texts }) => texts.length > 0);
   if (push === undefined || read === undefined) return undefined;
-  const twice = { ...read, first: read.first + 1_000_000, from: read.first + 1_000_000, gap: null };
+  const first = read.first + 1_000_000;
+  const twice = { ...read, first, from: first, next: first + 1, gap: null };
   return { ...history, reads: [...history.reads, { ...twice, texts: [`${push.label}/0`] }] };
 }
 
+/** One of the reads told otherwise. */
+const tell =
+  (which: (read: ReadSeen, history: History) => boolean, otherwise: (read: ReadSeen) => Partial<ReadSeen>) =>
+  (history: History): History | undefined => {
+    const at = history.reads.findIndex((read) => which(read, history));
+    if (at === -1) return undefined;
+    return { ...history, reads: history.reads.map((read, i) => (i === at ? { ...read, ...otherwise(read) } : read)) };
+  };
+
+/** Whether nothing was sent yet that can stand behind a read. */
+const isLast = ({ next, ended }: ReadSeen, { pushes }: History): boolean =>
+  !pushes.some(({ first, count, began }) => began <= ended && (first === undefined || first + count > next));
+
 export const FAULTS: Readonly<Record<string, Fault>> = {
   'an acknowledged push that is not seen': { spoil: lose, sees: /was acknowledged before/ },
-  'two messages in each other’s place': { spoil: swap, sees: /stands/ },
+  'two messages in each other’s place': {
+    spoil: tell(
+      ({ texts }) => texts.length >= 2,
+      ({ texts: [a = '', b = '', ...rest] }) => ({ texts: [b, a, ...rest] }),
+    ),
+    sees: /stands/,
+  },
   'an answer from the past': { spoil: goBack, sees: /had ended at \d+ before/ },
   'a push seen in part': { spoil: split, sees: /in part/ },
   'one message too many rotated out': { spoil: rotateMore, sees: /its limit asks for/ },
   'a push kept twice': { spoil: double, sees: /its push stands at \d+ and at \d+/ },
+  'a read without its last message': {
+    spoil: tell(
+      ({ texts }) => texts.length >= 2,
+      ({ texts }) => ({ texts: texts.slice(0, -1) }),
+    ),
+    sees: /and goes on at/,
+  },
+  'a read that goes on at its last message': {
+    spoil: tell(
+      ({ texts }) => texts.length >= 2,
+      ({ next }) => ({ next: next - 1 }),
+    ),
+    sees: /and goes on at/,
+  },
+  'more messages than were asked for': {
+    spoil: tell(
+      ({ texts }) => texts.length >= 2,
+      ({ texts }) => ({ limit: texts.length - 1 }),
+    ),
+    sees: /were asked for/,
+  },
+  'an empty answer in front of messages': {
+    spoil: tell(
+      ({ upToDate, texts }) => !upToDate && texts.length > 0,
+      ({ first }) => ({ next: first, texts: [] }),
+    ),
+    sees: /empty, but not at the end/,
+  },
+  'more told as being there, when there is none': {
+    spoil: tell(
+      (read, history) => read.upToDate && isLast(read, history),
+      () => ({ upToDate: false }),
+    ),
+    sees: /nothing was sent yet/,
+  },
 };

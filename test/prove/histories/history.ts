@@ -24,7 +24,11 @@ export interface EndsSeen extends Interval {
 
 export interface ReadSeen extends Interval {
   readonly from: number;
+  readonly limit: number;
   readonly first: number;
+  /** Where it said that one goes on. */
+  readonly next: number;
+  readonly upToDate: boolean;
   readonly gap: { readonly from: number; readonly to: number } | null;
   /** The messages from `first` on. */
   readonly texts: readonly string[];

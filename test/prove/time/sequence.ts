@@ -136,13 +136,20 @@ export class Sequence {
   /** All that is there, and how it says that it stands. */
   async #compare(): Promise<void> {
     const { client } = this;
-    const { first, next, messages } = await client.read(this.#name, { from: 0, limit: 10_000, retryMs: RETRY_MS });
+    const wanted = { from: 0, limit: 10_000, retryMs: RETRY_MS };
+    const { first, next, gap, upToDate, messages } = await client.read(this.#name, wanted);
     if (first < this.#least) this.#say(`begins at ${first}, but all before ${this.#least} are too old`);
     if (first > this.#most) this.#say(`begins at ${first}, but all from ${this.#most} on are young enough`);
     if (next !== this.#times.length) this.#say(`ends at ${next}, and ${this.#times.length} were pushed`);
+    if (next !== first + messages.length)
+      this.#say(`gives ${messages.length} messages for ids ${first} to ${next - 1}`);
+    if (!upToDate) this.#say(`has more behind ${next}`);
+    if ((gap?.to ?? 0) !== first || (gap !== null && (gap.from !== 0 || gap.reason !== 'rotated')))
+      this.#say(`begins at ${first}, and tells of the gap ${JSON.stringify(gap)}`);
     this.#least = Math.max(this.#least, first);
     this.aged = first;
-    for (const { id, time, text } of messages) {
+    for (const [i, { id, time, text }] of messages.entries()) {
+      if (id !== first + i) this.#say(`gives id ${id} where ${first + i} stands`);
       if (text !== `${this.number} ${id}`) this.#say(`holds "${text}" as id ${id}`);
       if (time !== this.#times[id]) this.#say(`has time ${time} for id ${id}, and ${this.#times[id]} is right`);
     }
