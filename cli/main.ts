@@ -17,11 +17,14 @@ export async function main(words: readonly string[]): Promise<void> {
   let asked = false;
   let askedForSecond = false;
   let signal: NodeJS.Signals | undefined;
+  let isOver = false;
   const hear = (name: (typeof SIGNALS)[number]): void => {
     const reason = new Interrupted(128 + constants.signals[name]);
     const isFirst = signal === undefined;
     signal = name;
-    if (isFirst) interruption.abort(reason);
+    // Nobody is left to end well.
+    if (isOver) dieOf(name);
+    else if (isFirst) interruption.abort(reason);
     else if (askedForSecond && !insistence.signal.aborted) insistence.abort(reason);
     // Whoever says it once more ends the process at once, as if it had never been asked to end well.
     else dieOf(name);
@@ -46,6 +49,9 @@ export async function main(words: readonly string[]): Promise<void> {
   });
   const stderr = withPriorities(process.stderr, process.env) as NodeJS.WriteStream;
   process.exitCode = await runCli(words, { ...Cli.defaultContext, stderr, interrupt, insist });
+  isOver = true;
+  // Whoever has read of it may have left it open, as a push does that fails: it would keep the process.
+  process.stdin.destroy();
   // Dies of the signal all the same, as shells expect: Ctrl-C then ends a loop around the program too.
   if (signal !== undefined) dieOf(signal);
 }
