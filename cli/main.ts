@@ -3,10 +3,12 @@
  */
 import { constants } from 'node:os';
 import { Cli } from 'clipanion';
+import { RoteraError } from '../src/errors.js';
 import { withPriorities } from '../src/systemd/journal.js';
 import { runCli } from './cli.js';
 import { Interrupted } from './context.js';
 import { FAILURE } from './exit-codes.js';
+import { report } from './report.js';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
@@ -46,6 +48,12 @@ export async function main(words: readonly string[]): Promise<void> {
     // Whoever read our output has gone, as in `rotera read q | head`: end well, and without a word.
     if (!asked) process.exit(0);
     interruption.abort(new Interrupted(0));
+  });
+  // Nothing is left that could go on with it, as when an answer has been lost inside of a library.
+  process.once('beforeExit', () => {
+    if (isOver) return;
+    const text = 'It has ended before its work was done. This is a bug of rotera.';
+    process.exitCode = report(new RoteraError('internal', text), { ...Cli.defaultContext, stderr, json: false });
   });
   const stderr = withPriorities(process.stderr, process.env) as NodeJS.WriteStream;
   process.exitCode = await runCli(words, { ...Cli.defaultContext, stderr, interrupt, insist });

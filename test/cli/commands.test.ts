@@ -176,3 +176,13 @@ t.test('a reader that goes away ends a command quietly', async (t) => {
   t.strictSame(await exited, [0, null]);
   t.equal(heard.stderr, '');
 });
+
+t.test('a command that is forgotten half-way says so', async (t) => {
+  // Input that never comes, and that keeps no process.
+  const stdin = "{ value: new (await import('node:stream')).Readable({ read() {} }) }";
+  const preload = `Object.defineProperty(process, 'stdin', ${stdin})`;
+  const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(preload)}` };
+  const ran = await run(['repl'], { cwd: t.testdir(), env });
+  t.equal(ran.code, 70);
+  t.match(ran.stderr, /^rotera: It has ended before its work was done\./m);
+});
