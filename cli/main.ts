@@ -20,6 +20,7 @@ export async function main(words: readonly string[]): Promise<void> {
   let askedForSecond = false;
   let signal: NodeJS.Signals | undefined;
   let isOver = false;
+  let goesOnUnread = false;
   const hear = (name: (typeof SIGNALS)[number]): void => {
     const reason = new Interrupted(128 + constants.signals[name]);
     const isFirst = signal === undefined;
@@ -40,7 +41,13 @@ export async function main(words: readonly string[]): Promise<void> {
     askedForSecond = true;
     return insistence.signal;
   };
+  const goOnUnread = (): void => {
+    goesOnUnread = true;
+  };
+  // What cannot be told changes nothing of what is done.
+  process.stderr.on('error', () => undefined);
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (goesOnUnread) return;
     if (error.code !== 'EPIPE') {
       process.stderr.write(`rotera: Standard output cannot be written: ${error.message}.\n`);
       process.exit(FAILURE);
@@ -56,7 +63,7 @@ export async function main(words: readonly string[]): Promise<void> {
     process.exitCode = report(new RoteraError('internal', text), { ...Cli.defaultContext, stderr, json: false });
   });
   const stderr = withPriorities(process.stderr, process.env) as NodeJS.WriteStream;
-  process.exitCode = await runCli(words, { ...Cli.defaultContext, stderr, interrupt, insist });
+  process.exitCode = await runCli(words, { ...Cli.defaultContext, stderr, interrupt, insist, goOnUnread });
   isOver = true;
   // Whoever has read of it may have left it open, as a push does that fails: it would keep the process.
   process.stdin.destroy();

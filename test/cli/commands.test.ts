@@ -177,6 +177,23 @@ t.test('a reader that goes away ends a command quietly', async (t) => {
   t.equal(heard.stderr, '');
 });
 
+t.test('a command whose standard error nobody reads does its work all the same', async (t) => {
+  const { client, env } = await given(t);
+  await client.create('55', { ...LIMITS, maxMessages: 2 });
+  for (const [words, input, output] of [
+    [['push', '55'], 'a\nb\nc\n', ''],
+    [['read', '55', '--from', '0'], '', 'b\nc\n'],
+  ] as const) {
+    const child = start(words, { env });
+    const exited = once(child, 'exit');
+    const heard = new Heard(child);
+    child.stderr?.destroy();
+    child.stdin?.end(input);
+    t.strictSame(await exited, [0, null], words[0]);
+    t.equal(await heard.said(output.length), output);
+  }
+});
+
 t.test('a command that is forgotten half-way says so', async (t) => {
   // Input that never comes, and that keeps no process.
   const stdin = "{ value: new (await import('node:stream')).Readable({ read() {} }) }";
