@@ -121,17 +121,25 @@ async function benchTail({ client, queue, size, durationMs, signal }: BenchOptio
   const meter = new Meter('tail');
   const message = filledBatch(1, size);
   let startedAt = 0;
+  // A push that fails ends the tail as well: its message would be waited for.
+  const failing = new AbortController();
   const pushNext = async (): Promise<void> => {
     startedAt = performance.now();
-    await client.push(queue, message, { signal });
+    try {
+      await client.push(queue, message, { signal });
+    } catch (error) {
+      failing.abort(error);
+    }
   };
   let pushing: Promise<void> | undefined;
-  for await (const { messages, upToDate } of client.tail(queue, { from: 'next', signal })) {
+  const ending = AbortSignal.any([signal, failing.signal]);
+  for await (const { messages, upToDate } of client.tail(queue, { from: 'next', signal: ending })) {
     if (messages.length > 0) meter.add(startedAt, messages.length, size);
     await pushing;
     if (meter.isOver(durationMs)) break;
     if (upToDate) pushing = pushNext();
   }
+  if (!signal.aborted) failing.signal.throwIfAborted();
   return meter.result();
 }
 

@@ -18,6 +18,8 @@ export interface Context extends BaseContext {
    * at once. Absent: as with `interrupt`.
    */
   readonly insist?: () => AbortSignal;
+  /** To be called by a command that is not run for its output: it goes on when nobody reads that any more. */
+  readonly goOnUnread?: () => void;
   /** What to do about an error, where commands are called by other names than those of the shell. */
   readonly hints?: Hints;
   /** Runs another command line. Given to every command. */

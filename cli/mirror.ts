@@ -58,45 +58,38 @@ const NOWHERE = { epoch: 'none', next: 0 };
  * @throws what either server refuses, as `queue_not_found` for a source that never was there or a target that is not
  */
 export async function mirror(options: MirrorOptions): Promise<void> {
-  const { source, signal } = options;
-  let epoch = (await source.client.stat(source.queue, { signal })).epoch;
+  let epoch = await epochOf(options.source, options.signal);
+  let from: string | number = options.from;
   while (true) {
-    const copy = new Copy(options, epoch);
-    try {
-      return await copy.run();
-    } catch (error) {
-      const now = await newEpoch(error, options);
-      if (now === undefined) throw error;
-      // Another life, another copy, from its beginning.
-      if (now !== epoch) options.onGap({ from: copy.place ?? 0, to: 0, count: null, reason: 'recreated' });
-      epoch = now;
+    const copy: Copy = new Copy(options, epoch, from);
+    if (await copy.run()) return;
+    const now = await nextEpoch(options);
+    if (now === epoch) {
+      // Moved away and back.
+      from = copy.place ?? from;
+      continue;
     }
+    // Another life, another copy, from its beginning: what it had before it was looked at belongs to it, too.
+    options.onGap({ from: copy.place ?? 0, to: 0, count: null, reason: 'recreated' });
+    from = 'oldest';
+    epoch = now;
   }
 }
 
-/** The epoch of the source after an error that came of its being removed or made anew; undefined for any other error. */
-async function newEpoch(error: unknown, options: MirrorOptions): Promise<string | undefined> {
-  const { source, target, signal, onSourceGone } = options;
-  const isMissing = isRoteraError(error, 'queue_not_found');
-  if (isMissing && !(await exists(target, signal))) return undefined;
-  if (!isMissing && !isRoteraError(error, 'epoch_changed')) return undefined;
-  for (let told = false; !(await exists(source, signal)); told = true) {
+const epochOf = async ({ client, queue }: End, signal: AbortSignal): Promise<string> =>
+  (await client.stat(queue, { signal })).epoch;
+
+/** The epoch of the source, as soon as it is there. */
+async function nextEpoch({ source, signal, onSourceGone }: MirrorOptions): Promise<string> {
+  for (let told = false; ; told = true) {
+    try {
+      return await epochOf(source, signal);
+    } catch (error) {
+      if (!isRoteraError(error, 'queue_not_found')) throw error;
+    }
     if (!told) onSourceGone();
     await pause(LOOK_AGAIN_MS, signal);
     signal.throwIfAborted();
-  }
-  return (await source.client.stat(source.queue, { signal })).epoch;
-}
-
-async function exists({ client, queue }: End, signal: AbortSignal): Promise<boolean> {
-  try {
-    await client.stat(queue, { signal });
-    return true;
-  } catch (error) {
-    if (isRoteraError(error, 'queue_not_found')) return false;
-    // Not allowed to look: then it is not the queue that is missing.
-    if (isRoteraError(error, 'forbidden')) return true;
-    throw error;
   }
 }
 
@@ -106,25 +99,31 @@ class Copy {
   place: number | undefined;
   readonly #options: MirrorOptions;
   readonly #epoch: string;
+  readonly #from: string | number;
   readonly #producer: string;
   #pieceMessages = PIECE_MESSAGES;
   #pieceBytes = PIECE_BYTES;
 
-  constructor(options: MirrorOptions, epoch: string) {
+  /** @param from where it begins when the target knows nothing of it */
+  constructor(options: MirrorOptions, epoch: string, from: string | number) {
     this.#options = options;
     this.#epoch = epoch;
+    this.#from = from;
     this.#producer = `mirror:${options.source.queue.slice(0, MAX_PRODUCER_NAME - 32)}:${epoch}`;
   }
 
-  async run(): Promise<void> {
+  /** Resolves to true at the end, with `once`; to false when the source is removed or made anew. */
+  async run(): Promise<boolean> {
     await this.#checkApart();
     this.place = await this.#resumePlace();
     while (true) {
-      const { gap, records, first, next, upToDate } = await this.#read();
+      const piece = await this.#read();
+      if (piece === undefined) return false;
+      const { gap, records, first, next, upToDate } = piece;
       if (gap !== null) this.#options.onGap(gap);
       this.place = first;
       if (records.length > 0) this.place = await this.#copy(parseBatch(records), first);
-      if (this.#options.once && upToDate && this.place >= next) return;
+      if (this.#options.once && upToDate && this.place >= next) return true;
     }
   }
 
@@ -141,16 +140,22 @@ class Copy {
     }
   }
 
-  #read(): Promise<RecordBatch> {
-    const { source, from, signal, once } = this.#options;
-    return source.client.readRecords(source.queue, {
-      from: this.place ?? from,
-      epoch: this.#epoch,
-      limit: this.#pieceMessages,
-      maxBytes: this.#pieceBytes,
-      wait: once ? 0 : WAIT_SECONDS,
-      signal,
-    });
+  /** The next piece; undefined when the source is not there, or is another. (The same errors of the target mean itself.) */
+  async #read(): Promise<RecordBatch | undefined> {
+    const { source, signal, once } = this.#options;
+    try {
+      return await source.client.readRecords(source.queue, {
+        from: this.place ?? this.#from,
+        epoch: this.#epoch,
+        limit: this.#pieceMessages,
+        maxBytes: this.#pieceBytes,
+        wait: once ? 0 : WAIT_SECONDS,
+        signal,
+      });
+    } catch (error) {
+      if (isRoteraError(error, 'queue_not_found') || isRoteraError(error, 'epoch_changed')) return undefined;
+      throw error;
+    }
   }
 
   /** Where the target says that the copy stands; undefined when it has never begun. */

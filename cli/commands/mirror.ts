@@ -17,7 +17,9 @@ export class MirrorCommand extends ClientCommand {
     details: `
       SOURCE and TARGET are addresses of queues, such as http://edge:8245/queues/55, or names at the server of --url or
       --socket. Each message is copied once and in order, and it goes on where it was whatever was stopped or killed in
-      between: the target itself remembers how far the copy is. What rotation took before it was copied is told.
+      between: the target itself remembers how far the copy is, as it remembers the producers that pushed to it last (one for
+      each 8 KiB of its file's limit, at most 10,000). What rotation took before it was copied is told. A source that is made
+      anew is copied from its beginning.
 
       Servers that are away are waited for. It reads the source with the verbs stat and read, and pushes to the target; tokens
       that differ are given with --source-token and --target-token.

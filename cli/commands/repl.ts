@@ -41,7 +41,8 @@ export class ReplCommand extends ClientCommand {
     // A person's Ctrl-C ends the word that runs; a script is ended as a whole.
     const person = hasPerson(this.context);
     const signal = person ? undefined : this.interruptible();
-    const session = new Session(this.client, { ...this.context, env: this.#environment(), hints: REPL_HINTS }, signal);
+    const context = { ...this.context, env: this.#environment(), hints: REPL_HINTS };
+    const session = new Session(this.client, context, signal, this.#options());
     if (this.queue !== undefined) session.select(this.queue);
     if (person) await this.#greet();
     this.exitCode = await runRepl(session);
@@ -53,6 +54,11 @@ export class ReplCommand extends ClientCommand {
     const { url, socketPath } = this.address;
     const given = { ROTERA_URL: url, ROTERA_TOKEN: token, ROTERA_CA: ca, ROTERA_SOCKET: socketPath };
     return { ...this.context.env, ...given };
+  }
+
+  /** What the environment cannot tell them. */
+  #options(): string[] {
+    return [...(this.insecure ? ['--insecure'] : []), ...(this.retry === undefined ? [] : [`--retry=${this.retry}`])];
   }
 
   async #greet(): Promise<void> {

@@ -67,7 +67,10 @@ export class ServeCommand extends BaseCommand {
     // Loading a server takes longer than all the other commands together: it is for those who want one.
     const { checkConfig, serve } = await import('../../src/main.js');
     const version = this.cli.binaryVersion ?? 'unknown';
-    if (!this.checkConfig) return serve(load, { stdout, stderr, env, version, json: this.json });
+    if (!this.checkConfig) {
+      this.context.goOnUnread?.();
+      return serve(load, { stdout, stderr, env, version, json: this.json });
+    }
     const config = load();
     await checkConfig(config);
     await this.print(this.json ? `${JSON.stringify(config)}\n` : 'The configuration is good.\n');

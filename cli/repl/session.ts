@@ -30,25 +30,27 @@ export class Session {
     readonly context: Context,
     /** Ends whatever runs: of a script of words, which nobody sits at. */
     readonly signal: AbortSignal = new AbortController().signal,
+    /** Options that each command is given besides: what the environment cannot say of the server. */
+    readonly options: readonly string[] = [],
   ) {
     if (context.run === undefined) throw new TypeError('A session needs a context that runs commands.');
     this.#runCommand = context.run;
   }
 
   /** Runs one of the CLI's own commands. */
-  async run(words: readonly string[]): Promise<Outcome> {
+  async run([name, ...words]: readonly [string, ...string[]]): Promise<Outcome> {
     const running = new AbortController();
     const insisting = new AbortController();
     this.#running = running;
     this.#insisting = insisting;
-    this.#isTailing = words[0] === 'tail';
+    this.#isTailing = name === 'tail';
     try {
       const interrupt = (): AbortSignal => AbortSignal.any([running.signal, this.signal]);
       const insist = (): AbortSignal => {
         const outer = this.context.insist?.();
         return outer === undefined ? insisting.signal : AbortSignal.any([insisting.signal, outer]);
       };
-      const outcome = await this.#runCommand(words, { ...this.context, interrupt, insist });
+      const outcome = await this.#runCommand([name, ...this.options, ...words], { ...this.context, interrupt, insist });
       if (outcome.exitCode !== 0 && outcome.exitCode !== INTERRUPTED) this.exitCode = outcome.exitCode;
       return outcome;
     } finally {

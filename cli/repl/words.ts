@@ -3,6 +3,7 @@
  */
 import { RoteraError } from '../../src/errors.js';
 import { FROM_ACCEPTED, parseFrom } from '../../src/from.js';
+import { CreateCommand } from '../commands/create.js';
 import { ReadCommand } from '../commands/read.js';
 import { type Hints, hasPerson } from '../context.js';
 import { parseCount } from '../numbers.js';
@@ -36,7 +37,7 @@ export const WORDS: readonly Word[] = [
     run: async (session, rest) => {
       if (rest === '') await session.run(['stat']);
       else {
-        const { oldest, next, count } = await session.client.stat(rest);
+        const { oldest, next, count } = await session.client.stat(rest, { retryMs: 0 });
         session.select(rest);
         session.say(`${rest}: ${countedText(count, 'message')}, ids ${oldest} to ${next} (exclusive)`);
       }
@@ -53,9 +54,10 @@ export const WORDS: readonly Word[] = [
         session.complain('Make which queue? :create NAME');
         return;
       }
-      const { exitCode } = await session.run(['create', ...words]);
-      const name = words.find((word) => !word.startsWith('-'));
-      if (exitCode === 0 && name !== undefined) session.select(name);
+      const { exitCode, command } = await session.run(['create', ...words]);
+      if (exitCode !== 0 || !(command instanceof CreateCommand)) return;
+      // A file is made for another server.
+      if (command.queue !== undefined) session.select(command.queue);
     },
   },
   {
@@ -195,8 +197,8 @@ async function onQueue(session: Session, run: (queue: string) => Promise<unknown
 /** Reads on from the place, and moves it. */
 function read(session: Session, count: number): Promise<void> {
   return onQueue(session, async (queue) => {
-    const words = ['read', queue, `--from=${session.place}`, `--limit=${count}`, `--format=${format(session)}`];
-    const { exitCode, command } = await session.run(words);
+    const words = [queue, `--from=${session.place}`, `--limit=${count}`, `--format=${format(session)}`];
+    const { exitCode, command } = await session.run(['read', ...words]);
     if (exitCode !== 0 || !(command instanceof ReadCommand) || command.next === undefined) return;
     if (String(command.next) === session.place) session.say('(nothing more; :from sets where to read)');
     session.place = String(command.next);

@@ -154,11 +154,17 @@ export class Http {
     };
     let timer = endIn(times.deadline);
     const onBytes = (): void => {
+      if (ending.signal.aborted) return;
       clearTimeout(timer);
       timer = endIn(times.timeoutMs);
     };
     try {
-      return await this.transport.request({ ...request, signal: ending.signal, onBytes });
+      return await new Promise((resolve, reject) => {
+        // Not left to the transport: undici hears no signal while it connects, and forgets a request whose connection is lost in
+        // the moment in which it has been made.
+        ending.signal.addEventListener('abort', () => reject(ending.signal.reason), { once: true });
+        this.transport.request({ ...request, signal: ending.signal, onBytes }).then(resolve, reject);
+      });
     } catch (cause) {
       if (signal?.aborted === true) throw signal.reason;
       if (isRoteraError(ending.signal.reason)) throw ending.signal.reason;

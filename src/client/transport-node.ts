@@ -3,7 +3,9 @@
  * built-in `fetch` and `WebSocket` do not.
  */
 import { setMaxListeners } from 'node:events';
-import type { IncomingMessage } from 'node:http';
+import type { ClientRequestArgs, IncomingMessage } from 'node:http';
+import { connect as connectSocket, isIP, type Socket as NetSocket } from 'node:net';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { Agent, request as send } from 'undici';
 import { WebSocket } from 'ws';
 import {
@@ -73,6 +75,15 @@ interface SocketOptions {
   readonly socketPath: string | undefined;
 }
 
+/** Connects there, whatever host an address has. (The addresses that ws has for this take neither every path nor TLS.) */
+const overUnixSocket =
+  (path: string, isSecure: boolean) =>
+  (options: ClientRequestArgs): NetSocket => {
+    if (!isSecure) return connectSocket({ path });
+    const host = options.host ?? '';
+    return connectTls({ ...(options as ConnectionOptions), path, servername: isIP(host) === 0 ? host : '' });
+  };
+
 function openSocket(
   { url, protocol, token }: SocketRequest,
   listener: SocketListener,
@@ -80,9 +91,10 @@ function openSocket(
 ): Socket {
   const address = new URL(url);
   address.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
-  const target = socketPath === undefined ? address : `ws+unix:${socketPath}:${url.pathname}${url.search}`;
+  const way =
+    socketPath === undefined ? {} : { createConnection: overUnixSocket(socketPath, url.protocol === 'https:') };
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  const socket = new WebSocket(target, [protocol], { ...trust, headers, perMessageDeflate: false });
+  const socket = new WebSocket(address, [protocol], { ...trust, ...way, headers, perMessageDeflate: false });
   let silence: NodeJS.Timeout | undefined;
   const heard = (): void => {
     // One that is not read hears no ping either; what had arrived before that is still given.

@@ -56,7 +56,8 @@ export function readable(out: NodeJS.WritableStream, colors: boolean): NodeJS.Wr
     write(chunk, _encoding, done) {
       out.write(
         String(chunk).replace(/^.+/gm, (line) => readableLine(line, colors)),
-        done,
+        // Whether it could be written or not: the stream below tells its own errors.
+        () => done(),
       );
     },
   });

@@ -39,7 +39,8 @@ export function withPriorities(
     write(chunk, _encoding, done) {
       stderr.write(
         String(chunk).replace(/^.+/gm, (line) => `<${priorityOf(line)}>${line}`),
-        done,
+        // Whether it could be written or not: the stream below tells its own errors.
+        () => done(),
       );
     },
   });

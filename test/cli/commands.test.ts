@@ -1,7 +1,9 @@
+import { type ChildProcess, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import t from 'tap';
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import t, { type Test } from 'tap';
 import { connect, type RoteraClient } from '../../src/client/node.js';
 import { runHere } from '../support/cli.js';
 import { Heard, run, type Serving, serve, start } from '../support/program.js';
@@ -15,7 +17,7 @@ interface Given extends Serving {
   readonly env: { readonly ROTERA_URL: string };
 }
 
-async function given(t: Parameters<typeof serve>[0]): Promise<Given> {
+async function given(t: Test): Promise<Given> {
   const cwd = t.testdir({ rots: {} });
   const serving = await serve(t, [], { cwd });
   return { ...serving, cwd, client: connect({ url: serving.url }), env: { ROTERA_URL: serving.url } };
@@ -112,6 +114,41 @@ t.test('push hands on what has come while its input goes on', async (t) => {
   t.match(await client.read('55', { from: 2 }), { messages: [{ text: 'third' }], next: 3 });
 });
 
+/** A push whose queue is removed while its input goes on; `feed` gives it a line. */
+async function refusedForGood(t: Test, words: string[], feed: (line: string, push: ChildProcess) => void) {
+  const { client, env, cwd } = await given(t);
+  await client.create('55', LIMITS);
+  const push = start(['push', '55', ...words], { env });
+  t.teardown(() => push.kill('SIGKILL'));
+  const exited = once(push, 'exit');
+  const heard = new Heard(push);
+  feed('first\n', push);
+  await client.read('55', { from: 0, wait: 60 });
+  rmSync(join(cwd, 'rots', '55.rot'));
+  while ((await client.list()).queues.length > 0);
+  feed('second\n', push);
+  const told = /There is no queue 55\..*Acknowledged before that: 1 message\./;
+  while (!told.test(heard.stderr)) await once(heard, 'change');
+  return { push, exited };
+}
+
+t.test('a push that is refused for good ends, although its input stays open', async (t) => {
+  const { exited } = await refusedForGood(t, [], (line, { stdin }) => stdin?.write(line));
+  t.strictSame(await exited, [66, null]);
+});
+
+t.test('a push that is refused for good while it reads a pipe by its name is ended by a signal', async (t) => {
+  const fifo = join(mkdtempSync(join(tmpdir(), 'rotera-')), 'fifo');
+  t.teardown(() => rmSync(dirname(fifo), { recursive: true }));
+  execFileSync('mkfifo', [fifo]);
+  // Open for both, it waits for nobody.
+  const pipe = openSync(fifo, 'r+');
+  t.teardown(() => closeSync(pipe));
+  const { push, exited } = await refusedForGood(t, [fifo], (line) => writeSync(pipe, line));
+  push.kill('SIGTERM');
+  t.strictSame(await exited, [null, 'SIGTERM']);
+});
+
 t.test('tail prints what is kept and what comes, until it is interrupted', async (t) => {
   const { client, env } = await given(t);
   await client.create('55', LIMITS);
@@ -138,4 +175,31 @@ t.test('a reader that goes away ends a command quietly', async (t) => {
   read.stdout?.destroy();
   t.strictSame(await exited, [0, null]);
   t.equal(heard.stderr, '');
+});
+
+t.test('a command whose standard error nobody reads does its work all the same', async (t) => {
+  const { client, env } = await given(t);
+  await client.create('55', { ...LIMITS, maxMessages: 2 });
+  for (const [words, input, output] of [
+    [['push', '55'], 'a\nb\nc\n', ''],
+    [['read', '55', '--from', '0'], '', 'b\nc\n'],
+  ] as const) {
+    const child = start(words, { env });
+    const exited = once(child, 'exit');
+    const heard = new Heard(child);
+    child.stderr?.destroy();
+    child.stdin?.end(input);
+    t.strictSame(await exited, [0, null], words[0]);
+    t.equal(await heard.said(output.length), output);
+  }
+});
+
+t.test('a command that is forgotten half-way says so', async (t) => {
+  // Input that never comes, and that keeps no process.
+  const stdin = "{ value: new (await import('node:stream')).Readable({ read() {} }) }";
+  const preload = `Object.defineProperty(process, 'stdin', ${stdin})`;
+  const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(preload)}` };
+  const ran = await run(['repl'], { cwd: t.testdir(), env });
+  t.equal(ran.code, 70);
+  t.match(ran.stderr, /^rotera: It has ended before its work was done\./m);
 });

@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 import t from 'tap';
 import type { RoteraClient } from '../../src/client/node.js';
+import { Access } from '../../src/server/access.js';
+import { makeToken, parseTokens } from '../../src/tokens.js';
 import { Running, runHere } from '../support/cli.js';
 import { SMALL } from '../support/queues.js';
-import { startServer } from '../support/server.js';
+import { type ServerOptions, startServer } from '../support/server.js';
 
 interface Pair {
   readonly source: Awaited<ReturnType<typeof startServer>>;
@@ -14,10 +16,11 @@ interface Pair {
   readonly words: readonly string[];
 }
 
-async function pair(t: Test): Promise<Pair> {
+/** @param app of the target's application */
+async function pair(t: Test, app: ServerOptions['app'] = {}): Promise<Pair> {
   const dir = t.testdir({ source: {}, target: {} });
   const source = await startServer(t, { directory: join(dir, 'source') });
-  const target = await startServer(t, { directory: join(dir, 'target') });
+  const target = await startServer(t, { directory: join(dir, 'target'), app });
   return { source, target, words: ['mirror', `${source.url}/queues/q`, `${target.url}/queues/q`] };
 }
 
@@ -107,6 +110,38 @@ t.test('a source that was made anew is copied from its beginning, behind what th
   mirror.interrupt();
   await mirror.done;
   t.strictSame(await textsOf(target.client), ['a', 'b', 'c', 'd', 'e']);
+});
+
+t.test('a copy that did not begin at the oldest takes all of a source that is made anew', async (t) => {
+  const { source, target, words } = await pair(t);
+  await source.client.create('q', SMALL);
+  await target.client.create('q', SMALL);
+  await source.client.push('q', ['a', 'b', 'c', 'd']);
+  const mirror = new Running([...words, '--from', '3']);
+  t.match(await target.client.read('q', { wait: 60 }), { messages: [{ text: 'd' }] });
+  rmSync(`${source.queues.directory}/q.rot`);
+  await source.queues.rescan();
+  await mirror.said(/the source was removed/);
+  await source.client.create('q', SMALL);
+  await source.client.push('q', ['e', 'f']);
+  await mirror.said(/copying it from its beginning/);
+  t.match(await target.client.read('q', { from: 1, wait: 60 }), { messages: [{ text: 'e' }] });
+  mirror.interrupt();
+  t.equal(await mirror.done, 130);
+  t.strictSame(await textsOf(target.client), ['d', 'e', 'f']);
+});
+
+t.test('a target that is not there is told with a token that may only push', { timeout: 60_000 }, async (t) => {
+  const { line, secret } = makeToken('pusher', 'push', '*');
+  const { source, target, words } = await pair(t, { access: new Access(parseTokens(line)) });
+  await source.client.create('q', SMALL);
+  await source.client.push('q', 'a');
+  const mirror = new Running([...words, '--target-token', secret]);
+  t.teardown(() => mirror.interrupt());
+  t.equal(await mirror.done, 66);
+  t.match(mirror.stderr, /^rotera: There is no queue q\./m);
+  await target.queues.create('q', SMALL);
+  t.match(await runHere([...words, '--target-token', secret, '--once']), { code: 0, stderr: /copied 1 message/ });
 });
 
 t.test('two copies at once make one', async (t) => {

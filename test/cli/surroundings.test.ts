@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { type ChildProcess, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -38,23 +38,32 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-t.test('a log that cannot be written, since its disk is full, holds nobody up', linuxOnly, async (t) => {
+/** Serves with a log that is lost, however. */
+async function serveUnheard(t: Test, options: RunOptions, lose: (child: ChildProcess) => void): Promise<void> {
   const port = await freePort();
-  const options: RunOptions = {
-    cwd: t.testdir({ rots: {} }),
-    outputTo: '/dev/full',
-    env: { ROTERA_LOG_LEVEL: 'debug' },
-  };
-  const child = start(['serve', '--port', String(port)], options);
+  const env = { ROTERA_LOG_LEVEL: 'debug', ...options.env };
+  const child = start(['serve', '--port', String(port)], { cwd: t.testdir({ rots: {} }), ...options, env });
   t.teardown(() => child.kill('SIGKILL'));
   const ended = once(child, 'exit');
+  lose(child);
   const client = clientOf(t, `http://127.0.0.1:${port}`);
   await client.create('q', { reserve: false });
   for (let i = 0; i < 100; i++) await client.push('q', String(i));
   t.equal((await client.read('q', { from: 0, limit: 1000 })).messages.length, 100);
   child.kill('SIGTERM');
   t.strictSame(await ended, [0, null], 'and it ends as it should');
-});
+}
+
+t.test('a log that cannot be written, since its disk is full, holds nobody up', linuxOnly, (t) =>
+  serveUnheard(t, { outputTo: '/dev/full' }, () => undefined),
+);
+
+t.test('a log that nobody reads any more holds nobody up', (t) =>
+  serveUnheard(t, {}, ({ stdout, stderr }) => {
+    stdout?.destroy();
+    stderr?.destroy();
+  }),
+);
 
 t.test('with no file handle left it goes on, and makes queues again when there are some', linuxOnly, async (t) => {
   const server = await serve(t, [], { cwd: t.testdir({ rots: {} }), maxHandles: 64 });

@@ -1,4 +1,6 @@
+import { mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import t from 'tap';
@@ -66,16 +68,43 @@ t.test('an address or a token that could not be sent is refused', async (t) => {
   }
 });
 
-t.test('a Unix socket instead of a host and a port', async (t) => {
-  const path = join(t.testdir(), 's');
-  await start(t, {}, path);
-  const client = connect({ socketPath: path });
+/** A directory whose name leaves room for that of a socket. */
+function shortDir(t: Test): string {
+  const dir = mkdtempSync(join(tmpdir(), 'rotera-'));
+  t.teardown(() => rmSync(dir, { recursive: true }));
+  return dir;
+}
+
+t.test('a Unix socket instead of a host and a port, whatever its path', async (t) => {
+  const dir = shortDir(t);
+  await start(t, {}, join(dir, 's'));
+  for (const name of ['a b', 'a:b', 'a?b#c', '%41', 'é']) symlinkSync('s', join(dir, name));
+  for (const name of readdirSync(dir)) {
+    const client = connect({ socketPath: join(dir, name), retryMs: 0 });
+    await client.create('q', SMALL);
+    const { first } = await client.push('q', name);
+    const tail = client.tail('q', { from: first ?? 0 });
+    t.match(await tail.next(), { value: { messages: [{ text: name }] } });
+    await tail.return(undefined);
+  }
+  await t.rejects(connect({ socketPath: join(dir, 'nobody'), retryMs: 0 }).list(), { code: 'unreachable' });
+});
+
+t.test('TLS over a Unix socket', { skip: withoutOpenssl }, async (t) => {
+  const tls = certificate(t.testdir());
+  const socketPath = join(shortDir(t), 's');
+  await start(t, { tls }, socketPath);
+  const client = connect({ url: 'https://127.0.0.1', socketPath, ca: tls.cert });
   await client.create('q', SMALL);
   await client.push('q', 'a');
   const tail = client.tail('q', { from: 'oldest' });
   t.match(await tail.next(), { value: { messages: [{ text: 'a' }] } });
   await tail.return(undefined);
-  await t.rejects(connect({ socketPath: `${path}x`, retryMs: 0 }).list(), { code: 'unreachable' });
+  // The certificate is for the host of the address.
+  const other = connect({ url: 'https://other.test', socketPath, ca: tls.cert, retryMs: 0 });
+  const untrusted = { code: 'unreachable', details: { certificate: 'ERR_TLS_CERT_ALTNAME_INVALID' } };
+  await t.rejects(other.list(), untrusted);
+  await t.rejects(other.tail('q').next(), untrusted);
 });
 
 t.test('a refusal is read, however it is sent', async (t) => {

@@ -1,9 +1,11 @@
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
 import t from 'tap';
+import { Http } from '../../src/client/http.js';
+import type { Transport } from '../../src/client/transport.js';
 import { onBothPlatforms, SwiftClock } from '../support/clients.js';
 import { SMALL } from '../support/queues.js';
 import { startServer } from '../support/server.js';
@@ -66,6 +68,58 @@ onBothPlatforms(t, 'other servers are not taken for rotera', async (t, connect) 
     await t.rejects(client.read('q'), { code: 'not_rotera' });
     await t.rejects(client.readRecords('q'), { code: 'not_rotera' });
   }
+});
+
+/** How long a promise takes to be rejected, and with what. */
+async function rejection(promise: Promise<unknown>): Promise<{ readonly error: unknown; readonly ms: number }> {
+  const started = performance.now();
+  const error = await promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  return { error, ms: performance.now() - started };
+}
+
+onBothPlatforms(t, 'deadline and signal count while a connection is being made', async (t, connect) => {
+  // It takes the connection and never begins the TLS of its own.
+  const sockets: Socket[] = [];
+  const mute = createTcpServer((socket) => sockets.push(socket.on('error', () => undefined))).listen(0, '127.0.0.1');
+  await once(mute, 'listening');
+  t.teardown(() => {
+    mute.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  const url = `https://127.0.0.1:${(mute.address() as AddressInfo).port}`;
+  // The platforms give up after ten seconds.
+  const late = await rejection(connect({ url, retryMs: 0, timeoutMs: 100 }).list());
+  t.match(late.error, { code: 'unreachable', message: /has not answered in 100 ms/ });
+  t.ok(late.ms < 5000, `${late.ms} ms`);
+  const ending = new AbortController();
+  const ended = rejection(connect({ url, retryMs: 0 }).list({ signal: ending.signal }));
+  const isWaiting = sockets.length;
+  while (sockets.length === isWaiting) await sleep(10);
+  ending.abort('enough');
+  t.equal((await ended).error, 'enough');
+  t.ok((await ended).ms < 5000, `${(await ended).ms} ms`);
+});
+
+t.test('a transport that never settles holds nobody', async (t) => {
+  const never = new Promise<never>(() => undefined);
+  const deaf: Transport = {
+    request: () => never,
+    openSocket: () => {
+      throw new Error('no tails here');
+    },
+    close: async () => undefined,
+  };
+  const http = new Http(deaf, { retryMs: 0, timeoutMs: 50 });
+  const { signal } = new AbortController();
+  await t.rejects(http.call('GET', http.url, { signal }), { code: 'unreachable' });
+  t.equal(getEventListeners(signal, 'abort').length, 0, 'and leaves nothing at the signal');
+  const ending = new AbortController();
+  const ended = rejection(http.call('GET', http.url, { signal: ending.signal }));
+  ending.abort('enough');
+  t.equal((await ended).error, 'enough');
 });
 
 onBothPlatforms(t, 'a redirect is not followed: a push would become a read', async (t, connect) => {

@@ -5,8 +5,11 @@ import { appendHistory, HISTORY_LINES, historyPath, readHistory } from '../../cl
 import { Session } from '../../cli/repl/session.js';
 import { splitWords } from '../../cli/repl/split-words.js';
 import { completeLine, findWord, WORDS } from '../../cli/repl/words.js';
+import { buildApp } from '../../src/server/app.js';
+import { certificate, withoutOpenssl } from '../support/certificate.js';
 import { Running, runHere } from '../support/cli.js';
-import { SMALL } from '../support/queues.js';
+import { Restartable } from '../support/gateway.js';
+import { openQueues, SMALL } from '../support/queues.js';
 import { startServer } from '../support/server.js';
 
 t.test('a script of words does what the commands do', async (t) => {
@@ -50,6 +53,37 @@ t.test('a script of words does what the commands do', async (t) => {
       'without a colon',
     ].join('\n'),
   );
+});
+
+t.test('a queue that is made is chosen, wherever its name stands', async (t) => {
+  const { client, url } = await startServer(t);
+  const script = [':create --max-bytes 1M --no-reserve jobs', ':push a'];
+  t.equal((await runHere(['repl'], { ROTERA_URL: url }, script.join('\n'))).code, 0);
+  t.match(await client.stat('jobs'), { next: 1 });
+});
+
+t.test('how the server is reached counts for every word', { skip: withoutOpenssl }, async (t) => {
+  const app = await buildApp({ queues: await openQueues(t, t.testdir()), tls: certificate(t.testdir()) });
+  t.teardown(() => app.close());
+  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  const script = ':create q --no-reserve\n:push a\n:read';
+  t.match(await runHere(['repl', '--url', url, '--insecure'], {}, script), {
+    code: 0,
+    stderr: 'pushed 1 message to q; next is 1\n',
+  });
+  const nobody = { ROTERA_URL: 'http://127.0.0.1:1' };
+  t.match(await runHere(['repl', '--retry', '1s'], nobody, ':stat'), { code: 69, stderr: /Trying again/ });
+});
+
+t.test('a queue is asked for once: what goes on for long could not be ended', { timeout: 60_000 }, async (t) => {
+  const there = await Restartable.start(t, { directory: t.testdir() });
+  const repl = new Running(['repl'], { ROTERA_URL: there.url });
+  repl.stdin.write(':ping\n');
+  await repl.said(/Server is alive/);
+  await there.stop();
+  repl.stdin.end(':queue q\n');
+  t.equal(await repl.done, 69);
+  t.match(repl.stderr, /^rotera: No server answers/);
 });
 
 t.test('settings, the server and queues are shown', async (t) => {

@@ -1,5 +1,6 @@
 import { createWriteStream, fstatSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
 import t, { type Test } from 'tap';
 import { withPriorities } from '../../src/systemd/journal.js';
 
@@ -32,6 +33,17 @@ t.test('lines that go to the journal have their priority', async (t) => {
     '<3>lines',
     '',
   ]);
+});
+
+t.test('a journal that is gone ends nobody', async (t) => {
+  const { stream, id } = journal(t);
+  const { fd } = stream;
+  const gone = new Writable({ write: (_chunk, _encoding, done) => done(new Error('gone')) });
+  gone.on('error', () => undefined);
+  const stderr = withPriorities(Object.assign(gone, { fd }), { JOURNAL_STREAM: id });
+  stderr.on('error', (error) => t.fail(error.message));
+  await write(stderr, 'one\n');
+  await write(stderr, 'two\n');
 });
 
 t.test('what goes elsewhere is as it is', async (t) => {
