@@ -56,6 +56,13 @@ export function foldInto(tail: Block, batches: readonly Batch[], options: Layout
   return { chunks: [{ first: tail.first, chunk: 0, bytes }], newest: tail, isFull: false, added: [[tail, segment]] };
 }
 
+/** The least number of blocks that so many messages make: as many as there are when all of them are empty. */
+export const leastBlocks = (messages: number, blockBytes: number): number =>
+  Math.ceil(messages / Math.max(1, Math.floor(roomIn(blockBytes) / RECORD_HEADER_BYTES)));
+
+/** Bytes of records in a block of one segment; below 0 when it is so small that each record has a block of its own. */
+const roomIn = (blockBytes: number): number => blockBytes - BLOCK_HEADER_BYTES - SEGMENT_HEADER_BYTES;
+
 /** Lays a group out as new blocks, one segment each. */
 export function layOut(batches: readonly Batch[], options: LayoutOptions): Layout {
   const { time, blockBytes, foldBytes } = options;
@@ -64,7 +71,7 @@ export function layOut(batches: readonly Batch[], options: LayoutOptions): Layou
   let { first, position } = options;
   let newest: Block | undefined;
   let isFull = false;
-  for (const parts of split(batches, blockBytes - BLOCK_HEADER_BYTES - SEGMENT_HEADER_BYTES)) {
+  for (const parts of split(batches, roomIn(blockBytes))) {
     const records = parts.reduce((sum, part) => sum + part.end - part.start, 0);
     const count = parts.reduce((sum, part) => sum + part.count, 0);
     const end = BLOCK_HEADER_BYTES + SEGMENT_HEADER_BYTES + records;

@@ -7,10 +7,10 @@ import { BLOCK_BYTES, FOLD_BYTES } from './block.js';
 import { type BlockStore, chunkEntries } from './block-store.js';
 import type { Entry } from './environment.js';
 import type { FileState } from './file-meta.js';
-import { foldedBytes, foldInto, type Layout, layOut } from './layout.js';
+import { foldedBytes, foldInto, type Layout, layOut, leastBlocks } from './layout.js';
 import type { Limits } from './limits.js';
 import { rotate } from './retention.js';
-import { commitPages } from './room.js';
+import { commitPages, leastPages } from './room.js';
 import type { StoredMessages } from './stored-messages.js';
 
 /**
@@ -67,6 +67,16 @@ export class Planner {
     return wanted;
   }
 
+  /**
+   * Pages that a change takes at the least. Known without laying it out: of a push that is much too large for the file, the layout
+   * alone could take all memory.
+   */
+  least({ batches }: Change): number {
+    const messages = batches.reduce((sum, { count }) => sum + count, 0);
+    // All of it may be folded into the newest block.
+    return leastPages(Math.max(0, leastBlocks(messages, this.#blockBytes) - 1));
+  }
+
   /** A change, and the rotation that the limits ask for with it. @param now ms since the epoch */
   change({ batches, entries }: Change, now: number): Plan {
     const before = this.#messages.state;
@@ -109,8 +119,13 @@ export class Planner {
     return { state, gone, layout, entries, pages: commitPages(sizes, gone.length) };
   }
 
+  /** A small fraction of what is kept: rotation takes whole blocks. */
+  get #blockBytes(): number {
+    return Math.min(BLOCK_BYTES, Math.max(1, Math.floor(this.#limits.maxBytes / 64)));
+  }
+
   #layOut(batches: readonly Batch[], time: number, keepTail: boolean): Layout {
-    const blockBytes = Math.min(BLOCK_BYTES, Math.max(1, Math.floor(this.#limits.maxBytes / 64)));
+    const blockBytes = this.#blockBytes;
     const foldBytes = Math.min(FOLD_BYTES, blockBytes);
     const { next: first, position } = this.#messages.state;
     const options = { first, position, time, blockBytes, foldBytes };
