@@ -305,9 +305,17 @@ export class Queue {
     this.#options.onCommit?.(this, report);
     const { next } = this;
     for (const waiter of [...this.#waiters]) if (waiter.id < next) waiter.wake();
-    // What was too old already and has not gone: the rest of a backlog, with the pushes that have come meanwhile. A failure to rotate
-    // is told by the pushes.
-    if (!this.#isClosing && this.#file.hasExpired(now)) void this.expire().catch(() => undefined);
+    if (!this.#isClosing) this.#goOnExpiring(now);
     return results;
+  }
+
+  /** Rotates what was too old already and has not gone: the rest of a backlog, with the pushes that have come meanwhile. */
+  #goOnExpiring(now: number): void {
+    try {
+      // A failure to rotate is told by the pushes.
+      if (this.#file.hasExpired(now)) void this.expire().catch(() => undefined);
+    } catch {
+      // It cannot be looked at now, as when programs have taken all places of readers. What was pushed is stored all the same.
+    }
   }
 }
