@@ -40,7 +40,10 @@ export interface Plan {
   readonly pages: number;
 }
 
-/** Plans the commits of one file. Writes nothing, and changes nothing but what the cache holds. */
+/**
+ * Plans the commits of one file. Writes nothing to it, and changes nothing that a read shows: blocks come into the cache, the newest one
+ * may get a buffer with room behind it, and what is folded into it is put there, behind its last segment.
+ */
 export class Planner {
   readonly #limits: Limits;
   readonly #messages: StoredMessages;
