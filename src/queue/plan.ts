@@ -3,11 +3,10 @@
  * room that all of it needs.
  */
 import type { Batch } from '../batch.js';
-import { BLOCK_BYTES, FOLD_BYTES } from './block.js';
 import { type BlockStore, chunkEntries } from './block-store.js';
 import type { Entry } from './environment.js';
 import type { FileState } from './file-meta.js';
-import { foldedBytes, foldInto, type Layout, layOut, leastBlocks } from './layout.js';
+import { blockSizes, foldedBytes, foldInto, type Layout, layOut, leastBlocks } from './layout.js';
 import type { Limits } from './limits.js';
 import { rotate } from './retention.js';
 import { commitPages, leastPages } from './room.js';
@@ -77,7 +76,7 @@ export class Planner {
   least({ batches }: Change): number {
     const messages = batches.reduce((sum, { count }) => sum + count, 0);
     // All of it may be folded into the newest block.
-    return leastPages(Math.max(0, leastBlocks(messages, this.#blockBytes) - 1));
+    return leastPages(Math.max(0, leastBlocks(messages, blockSizes(this.#limits.maxBytes).blockBytes) - 1));
   }
 
   /** A change, and the rotation that the limits ask for with it. @param now ms since the epoch */
@@ -122,18 +121,13 @@ export class Planner {
     return { state, gone, layout, entries, pages: commitPages(sizes, gone.length) };
   }
 
-  /** A small fraction of what is kept: rotation takes whole blocks. */
-  get #blockBytes(): number {
-    return Math.min(BLOCK_BYTES, Math.max(1, Math.floor(this.#limits.maxBytes / 64)));
-  }
-
   #layOut(batches: readonly Batch[], time: number, keepTail: boolean): Layout {
-    const blockBytes = this.#blockBytes;
-    const foldBytes = Math.min(FOLD_BYTES, blockBytes);
+    const sizes = blockSizes(this.#limits.maxBytes);
     const { next: first, position } = this.#messages.state;
-    const options = { first, position, time, blockBytes, foldBytes };
-    const tail = keepTail ? this.#messages.foldable(foldBytes) : undefined;
-    if (tail !== undefined && tail.end + foldedBytes(batches) <= foldBytes) return foldInto(tail, batches, options);
+    const options = { first, position, time, ...sizes };
+    const tail = keepTail ? this.#messages.foldable(sizes.foldBytes) : undefined;
+    if (tail !== undefined && tail.end + foldedBytes(batches) <= sizes.foldBytes)
+      return foldInto(tail, batches, options);
     return layOut(batches, options);
   }
 }
