@@ -4,8 +4,9 @@
  * Backwards, since rotation takes from the other end: what was read joins without a hole, wherever rotation is met, and however
  * fast it is, a good part is read before it goes.
  */
-import { BLOCK_HEADER_BYTES, readBlockHeader } from './block.js';
-import { blockKey, keyChunk, keyFirst, LAST_CHUNK } from './block-store.js';
+import { BLOCK_HEADER_BYTES, Block, readBlockHeader } from './block.js';
+import { blocksFrom, firstWithin } from './block-part.js';
+import { blockKey, chunkEntries, keyChunk, keyFirst, LAST_CHUNK } from './block-store.js';
 import type { Entry, Environment } from './environment.js';
 import type { FileState, Rotated } from './file-meta.js';
 import type { Limits } from './limits.js';
@@ -45,7 +46,7 @@ export class BackwardWalk {
   }
 
   /**
-   * The next whole blocks, about 32 MiB of them, with ascending keys; none at the end. No snapshot is held on return.
+   * The next blocks, all but the first one whole, about 32 MiB of them, with ascending keys; none at the end. No snapshot is held on return.
    * @param room pages that the copy has left for blocks. They are counted at the most that they may take: what they did not take
    * is to be told with the next call
    */
@@ -79,10 +80,37 @@ export class BackwardWalk {
     while (this.#room > end && this.#first > this.#counted) {
       const chunks = this.#chunksBefore(this.#first);
       const [start] = chunks;
-      if (start === undefined || !this.#takes(start, chunks)) return;
+      if (start === undefined) return;
+      if (!this.#takes(start, chunks)) {
+        // Else a queue whose newest block is larger than the copy may be would lose all its messages.
+        if (this.#first === this.#before.next && this.#ended === 'byBytes') this.#takePart(chunks, blocks);
+        return;
+      }
       this.#first = keyFirst(start.key);
       blocks.push(chunks.map((chunk) => ({ table: 'blocks', ...chunk })));
     }
+  }
+
+  /** Takes the newest messages of the newest block, as many as fit. */
+  #takePart(chunks: readonly Chunk[], blocks: Entry[][]): void {
+    const [start] = chunks as [Chunk];
+    const block = Block.decode(Buffer.concat(chunks.map(({ value }) => value)), keyFirst(start.key));
+    const { next, position } = this.#before;
+    if (block.damaged || block.next !== next) return;
+    const from = Math.max(firstWithin(block, this.#maxBytes, position), this.#counted);
+    for (const part of blocksFrom(block, from, this.#maxBytes)) {
+      if (!this.#hasRoom(part.map(({ bytes }) => bytes.length))) return;
+      this.#first = part[0]?.first ?? this.#first;
+      blocks.push(chunkEntries(part));
+    }
+  }
+
+  /** Takes the room for values of such sizes, if there is as much. */
+  #hasRoom(sizes: readonly number[]): boolean {
+    const pages = sizes.reduce((sum, size) => sum + storedPages(size), 0);
+    this.#isFull = pages > this.#room;
+    if (!this.#isFull) this.#room -= pages;
+    return !this.#isFull;
   }
 
   /** The chunks of the block that lies before the one that begins at `first`, if it is still there. */
@@ -104,10 +132,7 @@ export class BackwardWalk {
       this.#ended = 'byBytes';
       return false;
     }
-    const pages = chunks.reduce((sum, { value }) => sum + storedPages(value.length), 0);
-    this.#isFull = pages > this.#room;
-    if (!this.#isFull) this.#room -= pages;
-    return !this.#isFull;
+    return this.#hasRoom(chunks.map(({ value }) => value.length));
   }
 }
 

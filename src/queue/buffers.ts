@@ -3,7 +3,7 @@
  * memory, which lies outside of the heap, drives the garbage collector: both cost more than writing the block.
  */
 
-/** Capacities are powers of two, from what small commits are folded into up to a whole block. */
+/** Capacities of buffers that are used again: powers of two, from what small commits are folded into up to a whole block. */
 export const LEAST_BYTES = 32 * 1024;
 export const MOST_BYTES = 1024 * 1024;
 /** Most memory kept for later use, by a whole process: what a few queues write at once. */
@@ -15,6 +15,8 @@ class Buffers {
 
   /** A buffer of at least so many bytes, with anything in it. */
   take(bytes: number): Buffer {
+    // A queue of few bytes has blocks of a few bytes each, thousands of them for one push: a large buffer for each would be gigabytes.
+    if (bytes <= LEAST_BYTES / 2) return Buffer.allocUnsafeSlow(bytes);
     let capacity = LEAST_BYTES;
     while (capacity < bytes) capacity *= 2;
     // Never a pooled buffer: lmdb reads it until the commit is done.

@@ -79,7 +79,7 @@ export async function resizeRotFile(path: string, limits: Partial<Limits>, signa
 }
 
 async function withSource<T>(path: string, use: (source: Environment) => Promise<T>): Promise<T> {
-  probe(path, { readOnly: true });
+  probe(path, { readOnly: true, sound: true });
   const source = Environment.open(path, { readOnly: true });
   try {
     return await use(source);

@@ -8,19 +8,19 @@
  * - `put` does not copy: the buffer must be fresh and never be touched again. `getBinaryFast` lends a shared buffer.
  * - The map is enlarged silently when it fills: `mapSize` is no limit (see room.ts).
  * - After a failed meta write every later write hangs: hence the deadline, and no second try in the same process.
+ * - Every open of a file, also one for reading, reads the number of the last transaction from it and then, unlocked, sets it in the lock
+ *   file; the next transaction begins from what stands there. A program that opened the file while its server committed may set it
+ *   back: that transaction would be written over the last one. See #setRight.
  */
-import { existsSync, linkSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Database, open, type RootDatabase, type Transaction } from 'lmdb';
 import { messageOf, RoteraError } from '../errors.js';
 import { checkAddressSpace } from './address-space.js';
 import { fromDisk } from './disk.js';
 import { checkHandles } from './handles.js';
-import { temporaryPath } from './leftovers.js';
+import { LockFile, makeLockFile } from './lock-file.js';
 import { PAGE_BYTES } from './room.js';
-
-/** Size of LMDB's lock file for 126 readers. Written with real bytes before LMDB maps it: on a full disk it would be SIGBUS. */
-const LOCK_FILE_BYTES = 8272;
 
 const TABLES = ['blocks', 'meta', 'cursors', 'producers'] as const;
 export type Table = (typeof TABLES)[number];
@@ -65,37 +65,20 @@ const snapshotsOf = (readers: string): number[] =>
 
 const ignore = (): void => undefined;
 
-/**
- * Makes the lock file of a rot file when there is none. Whole, and under another name first: a program that opens the file in the same
- * moment must find it complete or not at all. What is written over one that LMDB uses already takes its locks and its transaction
- * number from it, and with them the file.
- */
-function makeLockFile(path: string, readOnly: boolean): void {
-  const lockFile = `${path}-lock`;
-  if (existsSync(lockFile)) return;
-  const temporary = temporaryPath(path);
-  try {
-    writeFileSync(temporary, Buffer.alloc(LOCK_FILE_BYTES), { mode: 0o640, flag: 'wx' });
-    linkSync(temporary, lockFile);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    // LMDB does without one on a read-only mount: nobody else can write either.
-    if (code !== 'EEXIST' && !(readOnly && code === 'EROFS')) throw error;
-  } finally {
-    rmSync(temporary, { force: true });
-  }
-}
-
 /** An open environment. */
 export class Environment {
   readonly #root: RootDatabase<Buffer, Buffer>;
   readonly #tables: Readonly<Record<Table, Values>>;
+  /** Of a file that is open for writing. */
+  readonly #lockFile: LockFile | undefined;
+  /** Number of its last transaction. */
+  #last = 0;
   /** While a commit is under way: what reads see, so that they never run ahead of its answer. */
   #snapshot: Snapshot | undefined;
   /** Resolves when no commit is under way. */
   #settled: Promise<void> | undefined;
 
-  private constructor(root: RootDatabase<Buffer, Buffer>) {
+  private constructor(root: RootDatabase<Buffer, Buffer>, path: string, readOnly: boolean) {
     this.#root = root;
     const table = (name: Table): Values => root.openDB({ name, encoding: 'binary', keyEncoding: 'binary' });
     this.#tables = {
@@ -104,6 +87,9 @@ export class Environment {
       cursors: table('cursors'),
       producers: table('producers'),
     };
+    if (readOnly) return;
+    this.#last = this.#newest();
+    this.#lockFile = new LockFile(path);
   }
 
   /** Opens a file that was probed, or makes a new one. @throws `overloaded` without file handles or address space, what lmdb throws */
@@ -132,7 +118,7 @@ export class Environment {
     };
     const root = open<Buffer, Buffer>(options as Parameters<typeof open>[0]) as RootDatabase<Buffer, Buffer>;
     try {
-      return new Environment(root);
+      return new Environment(root, path, readOnly);
     } catch (error) {
       void root.close();
       throw error;
@@ -192,8 +178,8 @@ export class Environment {
   }
 
   /**
-   * Writes everything, at least one entry, as one transaction. Durable on return; resolves to how long the disk took, in ms.
-   * Until then, reads see what was before it.
+   * Writes everything, at least one entry that changes something, as one transaction. Durable on return; resolves to how long the
+   * disk took, in ms. Until then, reads see what was before it.
    * @throws `overloaded` when too many programs read the file: nothing has changed. `commit_timeout` when the disk does not answer
    * in time: the outcome is unknown; `queue_read_only` when the write failed. After either of these it must not be written again.
    */
@@ -205,11 +191,13 @@ export class Environment {
 
   async #commit(entries: readonly Entry[]): Promise<number> {
     const began = performance.now();
+    this.#setRight();
     const transaction = this.#newestSnapshot();
     this.#snapshot = { transaction };
     const written = this.#write(entries);
     try {
       await fromDisk(written);
+      this.#checkWritten();
     } catch (cause) {
       // lmdb leaves this promise without a handler when a commit fails; a late answer after the deadline tells nobody.
       (cause as { commitError?: Promise<unknown> }).commitError?.catch(() => undefined);
@@ -241,8 +229,36 @@ export class Environment {
     const written = this.#root.batch(() => {
       for (const entry of entries.slice(0, -1)) this.#writeOne(entry);
     });
+    // In the last moment before the transaction is started.
+    this.#setRight();
     this.#writeOne(entries.at(-1) as Entry);
     return written;
+  }
+
+  /** The newest snapshot in the file itself. */
+  #newest(): number {
+    return (this.#root.getStats() as unknown as { lastTxnId: number }).lastTxnId;
+  }
+
+  /** Sets the number of the last transaction right, should a program that opened the file have set it back. Only between commits. */
+  #setRight(): void {
+    try {
+      if (this.#lockFile === undefined || this.#lockFile.transaction === this.#last) return;
+      this.#last = this.#newest();
+      this.#lockFile.transaction = this.#last;
+    } catch {
+      // Then the transaction, if it begins from the wrong number, is known by its own.
+    }
+  }
+
+  /** @throws `queue_read_only` when the transaction has begun from an older snapshot than the newest, and has written over that */
+  #checkWritten(): void {
+    this.#last++;
+    if (this.#lockFile?.transaction === this.#last || this.#newest() === this.#last) return;
+    throw new RoteraError(
+      'queue_read_only',
+      'A program that opened the rot file while it was written to has set it back by a commit, whose messages may be lost.',
+    );
   }
 
   #writeOne({ table, key, value }: Entry): void {
@@ -271,5 +287,6 @@ export class Environment {
   async close(): Promise<void> {
     await this.#settled;
     await this.#root.close();
+    this.#lockFile?.close();
   }
 }

@@ -6,6 +6,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { RoteraError, systemCode } from '../errors.js';
 import { fromDisk, withFile } from './disk.js';
 
+/** What a file is, whatever its name. */
 const identityOf = ({ dev, ino }: { dev: number; ino: number }): string => `${dev}:${ino}`;
 
 /** @param stored whether something was written to the file that is gone: should it come back to its place, it is kept */
@@ -18,6 +19,9 @@ export const fileGone = (stored = false): RoteraError =>
 
 /** Files this process has open, by what they are and not by their names. */
 const taken = new Set<string>();
+
+/** Whether this process has a file open, under whatever name. */
+export const isTaken = (stat: { dev: number; ino: number }): boolean => taken.has(identityOf(stat));
 
 export class FilePlace {
   private constructor(

@@ -4,8 +4,8 @@
 import { closeSync, openSync } from 'node:fs';
 import { RoteraError } from '../errors.js';
 
-/** What LMDB opens for a file, one of them only for a moment, and one to spare. */
-const WANTED = 6;
+/** What LMDB opens for a file, one of them only for a moment, what we open beside it, and one to spare. */
+const WANTED = 7;
 
 const NONE_LEFT: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE']);
 

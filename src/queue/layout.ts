@@ -2,7 +2,16 @@
  * From pushed batches to stored blocks: what a group commit writes. Pure.
  */
 import { type Batch, RECORD_HEADER_BYTES, recordLength } from '../batch.js';
-import { BLOCK_HEADER_BYTES, Block, CHUNK_BYTES, SEGMENT_HEADER_BYTES, type Segment, sealSegment } from './block.js';
+import {
+  BLOCK_BYTES,
+  BLOCK_HEADER_BYTES,
+  Block,
+  CHUNK_BYTES,
+  FOLD_BYTES,
+  SEGMENT_HEADER_BYTES,
+  type Segment,
+  sealSegment,
+} from './block.js';
 import { buffers } from './buffers.js';
 
 /** A run of whole records inside a batch. */
@@ -31,17 +40,26 @@ export interface Layout {
   readonly added: ReadonlyArray<readonly [Block, Segment]>;
 }
 
-export interface LayoutOptions {
+interface BlockSizes {
+  /** A block is closed before it grows beyond this. */
+  readonly blockBytes: number;
+  /** Capacity of a block that later groups are folded into. */
+  readonly foldBytes: number;
+}
+
+/** Blocks are a small fraction of what is kept: rotation takes whole ones. */
+export function blockSizes(maxBytes: number): BlockSizes {
+  const blockBytes = Math.min(BLOCK_BYTES, Math.max(1, Math.floor(maxBytes / 64)));
+  return { blockBytes, foldBytes: Math.min(FOLD_BYTES, blockBytes) };
+}
+
+export interface LayoutOptions extends BlockSizes {
   /** Id of the group's first message. */
   readonly first: number;
   /** Payload bytes pushed before the group. */
   readonly position: number;
   /** Commit time, ms. */
   readonly time: number;
-  /** A block is closed before it grows beyond this. */
-  readonly blockBytes: number;
-  /** Capacity of a block that later groups are folded into. */
-  readonly foldBytes: number;
 }
 
 /** Bytes that a group adds to a block that it is folded into. */
@@ -56,6 +74,13 @@ export function foldInto(tail: Block, batches: readonly Batch[], options: Layout
   return { chunks: [{ first: tail.first, chunk: 0, bytes }], newest: tail, isFull: false, added: [[tail, segment]] };
 }
 
+/** The least number of blocks that so many messages make: as many as there are when all of them are empty. */
+export const leastBlocks = (messages: number, blockBytes: number): number =>
+  Math.ceil(messages / Math.max(1, Math.floor(roomIn(blockBytes) / RECORD_HEADER_BYTES)));
+
+/** Bytes of records in a block of one segment; below 0 when it is so small that each record has a block of its own. */
+const roomIn = (blockBytes: number): number => blockBytes - BLOCK_HEADER_BYTES - SEGMENT_HEADER_BYTES;
+
 /** Lays a group out as new blocks, one segment each. */
 export function layOut(batches: readonly Batch[], options: LayoutOptions): Layout {
   const { time, blockBytes, foldBytes } = options;
@@ -64,7 +89,7 @@ export function layOut(batches: readonly Batch[], options: LayoutOptions): Layou
   let { first, position } = options;
   let newest: Block | undefined;
   let isFull = false;
-  for (const parts of split(batches, blockBytes - BLOCK_HEADER_BYTES - SEGMENT_HEADER_BYTES)) {
+  for (const parts of split(batches, roomIn(blockBytes))) {
     const records = parts.reduce((sum, part) => sum + part.end - part.start, 0);
     const count = parts.reduce((sum, part) => sum + part.count, 0);
     const end = BLOCK_HEADER_BYTES + SEGMENT_HEADER_BYTES + records;

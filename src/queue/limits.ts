@@ -9,7 +9,10 @@ export interface Limits {
   readonly maxMessages: number;
   /** Most payload bytes kept: never exceeded, undershot by at most one block. 1 to 2^50. */
   readonly maxBytes: number;
-  /** Messages older than this are rotated out, to the commit; null keeps them whatever their age. Seconds. */
+  /**
+   * Messages older than this are rotated out, to the commit: with the next push, or a second later. A backlog of more than 256 blocks, as
+   * after a long stop, goes in parts, one commit behind the other. Null keeps them whatever their age. Seconds.
+   */
   readonly maxAgeSeconds: number | null;
   /** Longest message accepted, in bytes: at most 16 MiB. */
   readonly maxMessageBytes: number;

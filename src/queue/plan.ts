@@ -3,14 +3,13 @@
  * room that all of it needs.
  */
 import type { Batch } from '../batch.js';
-import { BLOCK_BYTES, FOLD_BYTES } from './block.js';
 import { type BlockStore, chunkEntries } from './block-store.js';
 import type { Entry } from './environment.js';
 import type { FileState } from './file-meta.js';
-import { foldedBytes, foldInto, type Layout, layOut } from './layout.js';
+import { blockSizes, foldedBytes, foldInto, type Layout, layOut, leastBlocks } from './layout.js';
 import type { Limits } from './limits.js';
 import { rotate } from './retention.js';
-import { commitPages } from './room.js';
+import { commitPages, leastPages } from './room.js';
 import type { StoredMessages } from './stored-messages.js';
 
 /**
@@ -40,7 +39,10 @@ export interface Plan {
   readonly pages: number;
 }
 
-/** Plans the commits of one file. Writes nothing, and changes nothing but what the cache holds. */
+/**
+ * Plans the commits of one file. Writes nothing to it, and changes nothing that a read shows: blocks come into the cache, the newest one
+ * may get a buffer with room behind it, and what is folded into it is put there, behind its last segment.
+ */
 export class Planner {
   readonly #limits: Limits;
   readonly #messages: StoredMessages;
@@ -65,6 +67,16 @@ export class Planner {
       if (left-- === 0) return first;
     }
     return wanted;
+  }
+
+  /**
+   * Pages that a change takes at the least. Known without laying it out: of a push that is much too large for the file, the layout
+   * alone could take all memory.
+   */
+  least({ batches }: Change): number {
+    const messages = batches.reduce((sum, { count }) => sum + count, 0);
+    // All of it may be folded into the newest block.
+    return leastPages(Math.max(0, leastBlocks(messages, blockSizes(this.#limits.maxBytes).blockBytes) - 1));
   }
 
   /** A change, and the rotation that the limits ask for with it. @param now ms since the epoch */
@@ -110,12 +122,12 @@ export class Planner {
   }
 
   #layOut(batches: readonly Batch[], time: number, keepTail: boolean): Layout {
-    const blockBytes = Math.min(BLOCK_BYTES, Math.max(1, Math.floor(this.#limits.maxBytes / 64)));
-    const foldBytes = Math.min(FOLD_BYTES, blockBytes);
+    const sizes = blockSizes(this.#limits.maxBytes);
     const { next: first, position } = this.#messages.state;
-    const options = { first, position, time, blockBytes, foldBytes };
-    const tail = keepTail ? this.#messages.foldable(foldBytes) : undefined;
-    if (tail !== undefined && tail.end + foldedBytes(batches) <= foldBytes) return foldInto(tail, batches, options);
+    const options = { first, position, time, ...sizes };
+    const tail = keepTail ? this.#messages.foldable(sizes.foldBytes) : undefined;
+    if (tail !== undefined && tail.end + foldedBytes(batches) <= sizes.foldBytes)
+      return foldInto(tail, batches, options);
     return layOut(batches, options);
   }
 }

@@ -16,6 +16,11 @@ import { PAGE_BYTES } from './room.js';
 export interface ProbeOptions extends WalkOptions {
   /** The file is to be opened for reading only: then there need be no right to write to it. */
   readonly readOnly?: boolean;
+  /**
+   * What is read has to be sound while a server writes: then there must be the right to write to the lock file. Without it LMDB takes
+   * no place among the readers, and the server writes over the pages that are being read.
+   */
+  readonly sound?: boolean;
 }
 
 /** Whether a file with this fault was never a rot file: otherwise it is one that lost something. */
@@ -40,7 +45,7 @@ export function probe(path: string, options: ProbeOptions = {}): Snapshot | unde
     checkWritable(path);
     checkFormat(path);
   }
-  checkLockFile(path, options.readOnly ?? false);
+  checkLockFile(path, options);
   return walk.ok ? walk.snapshot : undefined;
 }
 
@@ -76,7 +81,7 @@ function checkWritable(path: string): void {
 }
 
 /** A lock file left by another user, or something else under its name. A reader does without one that it may not write. */
-function checkLockFile(path: string, readOnly: boolean): void {
+function checkLockFile(path: string, { readOnly = false, sound = false }: ProbeOptions): void {
   const lockFile = `${path}-lock`;
   let stat: ReturnType<typeof statSync>;
   try {
@@ -90,5 +95,15 @@ function checkLockFile(path: string, readOnly: boolean): void {
     const text = `${basename(lockFile)} is no regular file. Take it away: it is made anew.`;
     throw new RoteraError('queue_unreadable', text, { fault: 'unreadable', reason });
   }
-  if (!readOnly) checkWritable(lockFile);
+  if (!readOnly || (sound && !isOnReadOnlyMount(lockFile))) checkWritable(lockFile);
+}
+
+/** Nobody writes to a file there, either. */
+function isOnReadOnlyMount(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return false;
+  } catch (error) {
+    return systemCode(error) === 'EROFS';
+  }
 }

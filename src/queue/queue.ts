@@ -8,6 +8,7 @@ import { type Cursor, type CursorChange, type NamedCursor, readCursor, readCurso
 import type { Rotated } from './file-meta.js';
 import { cursorStats, type Glance, glanceAt } from './glance.js';
 import { type CommitReport, Group, type Pushed, type PushOptions, type Stored } from './group.js';
+import { commitInHalves } from './halves.js';
 import { type CursorStat, PushRate } from './headroom.js';
 import type { Limits } from './limits.js';
 import { type ReadOptions, type ReadResult, readMessages } from './read.js';
@@ -55,13 +56,6 @@ interface Waiter {
 
 type Write = (group: Group) => unknown;
 
-/** How often a group is halved at the most: each half that does not fit costs a try to get room from the disk. */
-const MOST_SPLITS = 32;
-
-/** Whether a commit failed only because there is no room for all that it would have written. */
-const isForRoom = (error: unknown): boolean =>
-  isRoteraError(error, 'disk_full') || isRoteraError(error, 'push_too_large');
-
 const NO_WEIGHT: Weight = { messages: 0, bytes: 0 };
 
 /** An open queue. */
@@ -87,7 +81,7 @@ export class Queue {
     this.#options = options;
     const { maxMessages, maxBytes } = file.limits;
     this.#committer = new Committer({
-      commit: (writes) => this.#commit(writes),
+      commit: (writes) => commitInHalves(writes, (group) => this.#commit(group)),
       most: { messages: maxMessages, bytes: Math.min(maxBytes, groupBytes(maxBytes)) },
     });
   }
@@ -258,31 +252,7 @@ export class Queue {
     });
   }
 
-  /**
-   * Commits a group. One for which there is no room is committed in halves, which refuses only what does not fit: nothing of it was
-   * written. @returns for each write its result or why it was refused alone @throws what failed all
-   */
-  async #commit(writes: readonly Write[], splits = { left: MOST_SPLITS }): Promise<unknown[]> {
-    try {
-      return await this.#commitGroup(writes);
-    } catch (error) {
-      if (!isForRoom(error) || writes.length === 1 || splits.left === 0) throw error;
-      splits.left--;
-    }
-    const half = Math.ceil(writes.length / 2);
-    const results: unknown[] = [];
-    for (const part of [writes.slice(0, half), writes.slice(half)]) {
-      try {
-        results.push(...(await this.#commit(part, splits)));
-      } catch (error) {
-        if (!isRoteraError(error)) throw error;
-        results.push(...part.map(() => error));
-      }
-    }
-    return results;
-  }
-
-  async #commitGroup(writes: readonly Write[]): Promise<unknown[]> {
+  async #commit(writes: readonly Write[]): Promise<unknown[]> {
     const now = this.#options.now();
     const group = new Group(this.#file, now);
     const results = writes.map((write) => {
@@ -305,9 +275,17 @@ export class Queue {
     this.#options.onCommit?.(this, report);
     const { next } = this;
     for (const waiter of [...this.#waiters]) if (waiter.id < next) waiter.wake();
-    // What was too old already and has not gone: the rest of a backlog, with the pushes that have come meanwhile. A failure to rotate
-    // is told by the pushes.
-    if (!this.#isClosing && this.#file.hasExpired(now)) void this.expire().catch(() => undefined);
+    if (!this.#isClosing) this.#goOnExpiring(now);
     return results;
+  }
+
+  /** Rotates what was too old already and has not gone: the rest of a backlog, with the pushes that have come meanwhile. */
+  #goOnExpiring(now: number): void {
+    try {
+      // A failure to rotate is told by the pushes.
+      if (this.#file.hasExpired(now)) void this.expire().catch(() => undefined);
+    } catch {
+      // It cannot be looked at now, as when programs have taken all places of readers. What was pushed is stored all the same.
+    }
   }
 }

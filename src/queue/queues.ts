@@ -278,11 +278,13 @@ export class Queues {
 
   async #openFile(name: string): Promise<void> {
     const path = this.#path(name);
-    const fingerprint = fingerprintOf(path);
+    let fingerprint = fingerprintOf(path);
     const isKnown = this.#open.has(name) || this.#unreadable.get(name)?.fingerprint === fingerprint;
     if (fingerprint === undefined || isKnown) return;
     try {
       const readOnly = await tryAgain(path);
+      // As it is opened: what is closed under another name meanwhile is to be seen.
+      fingerprint = fingerprintOf(path) ?? fingerprint;
       const file = await RotFile.open(path, { blocks: this.#blocks, ...(readOnly === undefined ? {} : { readOnly }) });
       this.#unreadable.delete(name);
       this.#open.set(

@@ -44,6 +44,9 @@ export function commitPages(sizes: Iterable<number>, removed = 0): number {
   return pages + Math.ceil(inline / HALF_LEAF_BYTES);
 }
 
+/** Pages that one commit writes at the least that stores so many values, whatever their sizes. */
+export const leastPages = (values: number): number => TREE_PAGES + Math.ceil((values * KEY_BYTES) / HALF_LEAF_BYTES);
+
 /** A group of pushes is closed at so many payload bytes (256 KiB to 4 MiB), so that small queues need little spare room. */
 export const groupBytes = (maxBytes: number): number =>
   Math.min(4 * MIB, Math.max(256 * 1024, Math.floor(maxBytes / 8)));

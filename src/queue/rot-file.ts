@@ -156,12 +156,13 @@ export class RotFile {
    */
   async commit(change: Change, now: number): Promise<number> {
     if (this.#failure !== undefined) throw this.#failure;
+    if (this.#planner.least(change) > this.#allocation.most) throw this.#tooLarge();
     let diskMs = 0;
     for (let step = 0; step < MOST_ROOM_STEPS; step++) {
       const plan = this.#planner.change(change, now);
       const missing = this.#allocation.shortfall(plan.pages);
       // Asked before anything is rotated out for it.
-      if (plan.pages > this.#allocation.most) throw this.#tooLarge(plan);
+      if (plan.pages > this.#allocation.most) throw this.#tooLarge();
       if (missing === 0) {
         diskMs += await this.#apply(plan);
         await this.#mark?.pushed({ epoch: this.epoch, next: this.state.next });
@@ -176,9 +177,9 @@ export class RotFile {
     );
   }
 
-  #tooLarge({ pages }: Plan): RoteraError {
-    const [needs, has] = [pages * PAGE_BYTES, this.#allocation.most * PAGE_BYTES];
-    const text = `This takes up to ${needs} bytes of the rot file, with a header for each message; it has room for ${has}. Push fewer messages at once, or make the queue larger.`;
+  #tooLarge(): RoteraError {
+    const has = this.#allocation.most * PAGE_BYTES;
+    const text = `This may take more than the ${has} bytes that the rot file has room for, with a header for each message. Push fewer messages at once, or make the queue larger.`;
     return new RoteraError('push_too_large', text, { maxBytes: this.limits.maxBytes });
   }
 

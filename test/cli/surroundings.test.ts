@@ -200,6 +200,11 @@ t.test('files of another owner are told apart, and served once they are given ov
     const ran = await run(['read', '-s', `${rots}/${name}.rot`], { cwd, ...user });
     t.match([ran.code, ran.stderr], [code, code === 0 ? '' : /EACCES.*needs read and write access/], `${name}, read`);
   }
+  const copied = await run(['snapshot', `${rots}/locked.rot`, `${rots}/copy.rot`], { cwd, ...user });
+  t.not(copied.code, 0, 'a copy would not be sound');
+  t.match(copied.stderr, /locked\.rot-lock cannot be written \(EACCES\)/);
+  // Root looks at a file that has no lock file: what it makes beside it is its owner's.
+  t.equal((await run(['read', '-s', `${rots}/mine.rot`], { cwd })).code, 0);
   const server = await serve(t, ['--dir', rots], { cwd, ...user });
   const client = clientOf(t, server.url);
   const { queues } = await client.list();

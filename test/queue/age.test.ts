@@ -98,3 +98,14 @@ t.test('a queue that closes does not wait for what is too old', async (t) => {
   await queue.close();
   t.ok(queue.oldest >= 256 && queue.oldest < BLOCKS);
 });
+
+t.test('a push that is stored is answered, also when it cannot be seen what is too old then', async (t) => {
+  const file = await fileOf(t, 2, { maxBytes: 16 * MIB, maxAgeSeconds: 1 });
+  const queue = new Queue('q', file, { now: () => START + 1000 });
+  t.teardown(() => queue.close());
+  file.hasExpired = () => {
+    throw new Error('MDB_READERS_FULL');
+  };
+  t.match(await queue.push(batchOf([MESSAGE])), { first: 2, next: 3 });
+  t.equal(queue.next, 3);
+});

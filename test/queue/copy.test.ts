@@ -115,6 +115,35 @@ t.test('a copy keeps what its limits allow, and tells what it leaves out', async
   t.match(readFrom(again, next), { next: next + 1 });
 });
 
+t.test('of a newest block that is larger than the copy may be, the newest messages are kept', async (t) => {
+  const directory = t.testdir();
+  const file = join(directory, 'q.rot');
+  const queues = await openQueues(t, directory);
+  const { queue } = await queues.create('q', LIMITS);
+  // Small commits that are folded into one block, and one of several messages at last.
+  for (let i = 0; i < 5; i++) await queue.push(pushOf(queue.next, 1));
+  await queue.push(pushOf(queue.next, 5));
+  const { epoch } = queue.stat();
+  const times = readFrom(queue, 0).slices.map(({ first, time }) => ({ first, time }));
+  await queues.close();
+  for (const kept of [7, 3, 1]) {
+    t.match(await resizeRotFile(file, { maxBytes: kept * 2048 + 1000 }), { oldest: 10 - kept, next: 10 });
+    t.match(await checkRotFile(file), { sound: true, problems: [], messages: kept });
+    const again = await openQueues(t, directory);
+    const small = again.get('q');
+    t.strictSame(
+      readAll(small).texts,
+      Array.from({ length: kept }, (_, i) => textOf(10 - kept + i)),
+    );
+    t.match(small.stat(), { epoch, bytes: kept * 2048, rotated: { byBytes: 10 - kept } });
+    t.match(times, [{}, {}, {}, {}, {}, { time: small.stat().newestTime }]);
+    await again.close();
+  }
+  const last = await openQueues(t, directory);
+  t.match(await pushTexts(last.get('q'), 'more'), { first: 10, epoch });
+  t.strictSame(readAll(last.get('q')).texts, [textOf(9), 'more']);
+});
+
 t.test('a queue that remembers many producers is copied into a small one within its limit', async (t) => {
   const directory = t.testdir();
   const file = join(directory, 'q.rot');

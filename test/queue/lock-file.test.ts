@@ -1,14 +1,15 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import fs, { rmSync, writeFileSync } from 'node:fs';
+import fs, { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { Environment } from '../../src/queue/environment.js';
-import { openQueues, readAll, SMALL } from '../support/queues.js';
+import { openQueues, pushTexts, readAll, SMALL } from '../support/queues.js';
 
 const QUEUES = fileURLToPath(new URL('../../dist/src/queue/queues.js', import.meta.url));
+const ENVIRONMENT = fileURLToPath(new URL('../../dist/src/queue/environment.js', import.meta.url));
 const BATCH = fileURLToPath(new URL('../../dist/src/batch.js', import.meta.url));
 
 /** Pushes once when it finds `go`, and says so with `ready`; pushes again when it finds `again`. */
@@ -63,4 +64,60 @@ t.test('a program that opens a file in the same moment as its server takes no lo
 
   const queues = await openQueues(t, join(directory, 'rots'));
   t.strictSame(readAll(queues.get('q')).texts, ['first', 'second']);
+});
+
+/** Opens a file, and is killed as it gives its lock file the name. */
+const KILLED = `
+  import fs from 'node:fs';
+  import { syncBuiltinESMExports } from 'node:module';
+  fs.linkSync = () => process.kill(process.pid, 'SIGKILL');
+  syncBuiltinESMExports();
+  const { Environment } = await import(${JSON.stringify(ENVIRONMENT)});
+  Environment.open('rots/q.rot', { readOnly: true });`;
+
+t.test('what is left of a lock file by a program that was killed goes at the next start', async (t) => {
+  const directory = t.testdir({ rots: {}, 'killed.mjs': KILLED });
+  const rots = join(directory, 'rots');
+  const before = await openQueues(t, rots);
+  await before.create('q', SMALL);
+  await before.close();
+  rmSync(join(rots, 'q.rot-lock'));
+  const { signal } = spawnSync(process.execPath, ['killed.mjs'], { cwd: directory, timeout: 60_000 });
+  t.equal(signal, 'SIGKILL');
+  const leftOf = (): string[] => readdirSync(rots).filter((name) => name.includes('.tmp-'));
+  t.match(leftOf(), { length: 1 });
+  t.notOk(existsSync(join(rots, 'q.rot-lock')));
+  const after = await openQueues(t, rots);
+  t.strictSame(leftOf(), []);
+  t.match(await pushTexts(after.get('q'), 'served'), { first: 0 });
+});
+
+t.test('where there are no hard links, LMDB makes the lock file', async (t) => {
+  const directory = t.testdir();
+  const path = join(directory, 'q.rot');
+  const before = await openQueues(t, directory);
+  await pushTexts((await before.create('q', SMALL)).queue, 'one');
+  await before.close();
+  const { linkSync } = fs;
+  const restore = (): void => {
+    fs.linkSync = linkSync;
+    syncBuiltinESMExports();
+  };
+  t.teardown(restore);
+  for (const code of ['EPERM', 'EOPNOTSUPP', 'ENOSYS']) {
+    rmSync(`${path}-lock`);
+    fs.linkSync = () => {
+      throw Object.assign(new Error(`${code}: link`), { code });
+    };
+    syncBuiltinESMExports();
+    const after = await openQueues(t, directory);
+    restore();
+    t.ok(existsSync(`${path}-lock`), code);
+    t.equal((await pushTexts(after.get('q'), code)).next, readAll(after.get('q')).texts.length);
+    await after.close();
+  }
+  t.strictSame(
+    readdirSync(directory).filter((name) => name.includes('.tmp-')),
+    [],
+  );
 });

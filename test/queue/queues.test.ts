@@ -4,6 +4,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   truncateSync,
@@ -49,6 +50,20 @@ t.test('an open that fails gives the directory back', async (t) => {
   const queues = await Queues.open(directory, { now: Date.now });
   t.match(queues.unreadable, [{ queue: 'foreign' }]);
   await queues.close();
+});
+
+t.test('a file that gets another name is served under it, also when it is asked for at once', async (t) => {
+  const directory = t.testdir();
+  const queues = await openQueues(t, directory);
+  const { queue, created } = await queues.create('a', SMALL);
+  t.ok(created);
+  await pushTexts(queue, 'one', 'two');
+  renameSync(join(directory, 'a.rot'), join(directory, 'b.rot'));
+  await t.rejects(queues.create('b', SMALL), { code: 'queue_unreadable' }, 'open under its old name');
+  await queues.rescan();
+  t.strictSame(readAll(queues.get('b')).texts, ['one', 'two']);
+  t.match(queues, { unreadable: [], all: [{ name: 'b' }] });
+  t.match(await pushTexts(queues.get('b'), 'three'), { first: 2 });
 });
 
 t.test('pushes that wait when it is closed are finished', async (t) => {
