@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import t, { type Test } from 'tap';
 import { RawConnection } from '../support/raw.js';
 import { frame, OPCODE, RawSocket } from '../support/raw-frames.js';
@@ -16,7 +18,11 @@ async function connectTo(t: Test, { port }: RealWire): Promise<RawConnection> {
 }
 
 /** Begins a push, and sends so much of its body as the server then has. */
-async function begin(t: Test, wire: RealWire, length: number, bytes: number): Promise<RawConnection> {
+const begin = (t: Test, wire: RealWire, length: number, bytes: number): Promise<RawConnection> =>
+  sendTaken(t, wire, `POST /queues/q/messages HTTP/1.1\r\nContent-Length: ${length}`, 'x'.repeat(bytes), bytes);
+
+/** Sends a head and some of a body, which is so many bytes to the server. Resolves when it has taken them. */
+async function sendTaken(t: Test, wire: RealWire, head: string, sent: string, bytes: number): Promise<RawConnection> {
   const connection = await connectTo(t, wire);
   const came = new Promise<void>((resolve) => {
     wire.app.server.once('request', (request) => {
@@ -27,8 +33,7 @@ async function begin(t: Test, wire: RealWire, length: number, bytes: number): Pr
       });
     });
   });
-  const head = `POST /queues/q/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${length}\r\n\r\n`;
-  connection.socket.write(head + 'x'.repeat(bytes));
+  connection.socket.write(`${head}\r\nHost: localhost\r\n\r\n${sent}`);
   await came;
   return connection;
 }
@@ -64,19 +69,53 @@ t.test('when too much arrives at once, the body that began first is refused', as
   t.equal((await wire.send(alone)).status, 200, 'a single one may be longer');
 });
 
-t.test('a body in very many pieces counts as more than its bytes', async (t) => {
+/** Bytes of memory that are in use, of JavaScript and of buffers. */
+function used(): number {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
+t.test('a body in very many pieces takes memory in proportion to its bytes', async (t) => {
   const wire = await start(t);
   const { queue } = await wire.queues.create('q', SMALL);
-  const pieces = await connectTo(t, wire);
-  pieces.socket.write('POST /queues/q/messages HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n');
-  pieces.socket.write('1\r\nx\r\n'.repeat(5000));
-  await wire.send({ path: '/queues/q' });
+  const chunked = 'POST /queues/q/messages HTTP/1.1\r\nTransfer-Encoding: chunked';
+  await sendTaken(t, wire, chunked, '1\r\nx\r\n', 1);
+  const before = used();
+  const pieces = await sendTaken(t, wire, chunked, '1\r\nx\r\n'.repeat(100_000), 100_000);
+  t.ok(used() - before < 5_000_000, 'no object is kept for each');
   const comes = await begin(t, wire, 1000, 10);
-  await pieces.until(() => pieces.ended);
-  t.match(pieces.answers, [{ status: 503, code: 'overloaded' }]);
   t.equal((await finish(comes, 990))?.status, 200);
-  t.equal(queue.next, 1);
+  pieces.socket.write('0\r\n\r\n');
+  await pieces.until(() => pieces.answers.length > 0);
+  t.match(pieces.answers, [{ status: 200 }], 'nor is it refused for its form');
+  t.equal(queue.next, 2);
   isProblem(t, await wire.send({ method: 'POST', path: '/queues/q/messages' }), 400, 'empty_body');
+});
+
+t.test('a body that nobody looks at takes no room from pushes, and is bounded all the same', async (t) => {
+  for (const corsOrigins of [[], ['https://page.example']]) {
+    const limits = { maxArrivingBytes: MOST, maxPushBytes: MOST, slowBodyMs: 400 };
+    const wire = await startListening(t, { limits, corsOrigins });
+    await wire.queues.create('q', SMALL);
+    for (const line of ['OPTIONS /queues/q', 'OPTIONS /none', 'POST /none']) {
+      const head = `${line} HTTP/1.1\r\nContent-Length: ${MOST}`;
+      const stands = await begin(t, wire, 160_000, 150_000);
+      const passed = await sendTaken(t, wire, head, 'x'.repeat(MOST - 1), MOST - 1);
+      t.equal((await finish(stands, 10_000))?.status, 200, line);
+      const { status, code } = (await finish(passed, 1)) ?? {};
+      t.ok(code === 'method_not_allowed' || code === 'not_found', `${status} ${code}`);
+      const tooLong = await connectTo(t, wire);
+      tooLong.socket.write(`${line} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n`);
+      tooLong.socket.write(`30d41\r\n${'x'.repeat(MOST + 1)}\r\n`);
+      await tooLong.until(() => tooLong.ended);
+      t.match(tooLong.answers, [{ status: 413, code: 'push_too_large' }]);
+      const slow = await sendTaken(t, wire, head, 'x', 1);
+      await slow.until(() => slow.ended);
+      t.match(slow.answers, [{ status: 408, code: 'request_timeout' }]);
+    }
+  }
 });
 
 const message = (bytes: number, fin: boolean): Buffer => frame(OPCODE.binary, Buffer.alloc(bytes, 'x'), { fin });
