@@ -1,6 +1,9 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import t, { type Test } from 'tap';
+import type { WebSocket } from 'ws';
+import { wireOf } from '../../src/server/frames.js';
 import { RawConnection } from '../support/raw.js';
 import { frame, OPCODE, RawSocket } from '../support/raw-frames.js';
 import { isProblem } from '../support/server.js';
@@ -118,24 +121,85 @@ t.test('a body that nobody looks at takes no room from pushes, and is bounded al
   }
 });
 
+/** The code with which the server has closed it, and what it says. */
+const refusalOf = (socket: RawSocket): [code: number | undefined, reasons: string[]] => [
+  socket.closeCode,
+  socket.payloads(OPCODE.close).map((text) => text.slice(2)),
+];
+
 const message = (bytes: number, fin: boolean): Buffer => frame(OPCODE.binary, Buffer.alloc(bytes, 'x'), { fin });
 
 t.test('a message of a WebSocket that is never finished is cut, whatever comes between', async (t) => {
   const wire = await startListening(t, { limits: { requestMs: 800, heartbeatMs: 50 } });
   const { queue } = await wire.queues.create('q', SMALL);
-  const socket = await RawSocket.open(wire.port, '/queues/q/push');
   const idle = await wire.open('/queues/q/push');
-  socket.send(message(10_000, false));
-  const pongs = setInterval(() => socket.send(frame(OPCODE.pong, 'here')), 40);
-  await socket.connection.until(() => socket.connection.ended);
-  clearInterval(pongs);
-  t.strictSame(
-    [socket.closeCode, socket.payloads(OPCODE.close).map((text) => text.slice(2))],
-    [1008, ['request_timeout']],
-  );
+  const behindAnother = Buffer.concat([message(10, true), message(10, false)]);
+  for (const bytes of [message(10_000, false), behindAnother, message(0, false)]) {
+    const socket = await RawSocket.open(wire.port, '/queues/q/push');
+    socket.send(bytes);
+    const pongs = setInterval(() => socket.send(frame(OPCODE.pong, 'here')), 40);
+    await socket.connection.until(() => socket.connection.ended);
+    clearInterval(pongs);
+    t.strictSame(refusalOf(socket), [1008, ['request_timeout']]);
+    socket.connection.socket.destroy();
+  }
   idle.send('one');
-  t.match(await idle.json(), { first: 0 }, 'one that only answers pings is not');
-  t.equal(queue.next, 1);
+  t.match(await idle.json(), { first: 1 }, 'one that only answers pings is not');
+  t.equal(queue.next, 2);
+});
+
+/** Sends bytes. Resolves when the server has taken them. @param size of the pieces in which it takes them; as it comes without */
+async function sendAll(socket: RawSocket, wire: RealWire, bytes: Buffer, size = bytes.length): Promise<void> {
+  const server = wireOf([...wire.app.websocketServer.clients].at(-1) as WebSocket);
+  for (let at = 0; at < bytes.length; at += size) {
+    const piece = bytes.subarray(at, at + size);
+    const enough = server.bytesRead + piece.length;
+    socket.send(piece);
+    while (server.bytesRead < enough && !server.destroyed) await nextTurn();
+  }
+}
+
+const fragments = (count: number, between = ''): Buffer =>
+  Buffer.concat(
+    Array.from({ length: count }, (_, i) =>
+      Buffer.concat([
+        frame(i === 0 ? OPCODE.binary : OPCODE.continuation, 'x', { fin: false }),
+        ...(between === '' ? [] : Array.from({ length: 450 }, () => frame(OPCODE.pong, between))),
+      ]),
+    ),
+  );
+
+t.test('a message of a WebSocket counts as much as it takes', async (t) => {
+  const wire = await start(t);
+  await wire.queues.create('q', SMALL);
+  const long = message(MOST - 1000, true);
+  const cases: ReadonlyArray<readonly [name: string, path: string, bytes: Buffer, size?: number]> = [
+    ['in many fragments', 'push', fragments(2000)],
+    ['in many fragments, to a tail', 'tail', fragments(2000)],
+    ['in many pieces of the wire', 'push', long.subarray(0, 600), 1],
+    ['with much between its fragments', 'push', fragments(5, 'x'.repeat(125))],
+    ['behind another', 'push', Buffer.concat([message(10, true), long.subarray(0, MOST - 2000)])],
+  ];
+  for (const [name, path, bytes, size] of cases) {
+    const socket = await RawSocket.open(wire.port, `/queues/q/${path}`);
+    await sendAll(socket, wire, bytes, size);
+    t.equal(socket.connection.ended, false, `${name}: a single one may be longer`);
+    const comes = await begin(t, wire, 10_000, 5000);
+    t.equal((await finish(comes, 5000))?.status, 200);
+    await socket.connection.until(() => socket.connection.ended);
+    t.strictSame(refusalOf(socket), [1008, ['overloaded']], name);
+    socket.connection.socket.destroy();
+  }
+});
+
+t.test('nor is there no bound for a single message of a WebSocket', async (t) => {
+  const wire = await startListening(t, { limits: { maxArrivingBytes: MOST, maxPushBytes: MOST } });
+  await wire.queues.create('q', SMALL);
+  const socket = await RawSocket.open(wire.port, '/queues/q/push');
+  socket.send(fragments(10, 'x'.repeat(125)));
+  await socket.connection.until(() => socket.connection.ended);
+  t.strictSame(refusalOf(socket), [1008, ['overloaded']]);
+  socket.connection.socket.destroy();
 });
 
 t.test('messages of WebSockets count among what arrives', async (t) => {
