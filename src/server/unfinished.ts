@@ -7,7 +7,7 @@ import type { WebSocket } from 'ws';
 import { RoteraError } from '../errors.js';
 import type { Arrival } from './arrivals.js';
 import type { Context } from './context.js';
-import { CLOSE } from './sockets.js';
+import { CLOSE, heard } from './sockets.js';
 
 /** What a piece of the wire costs beside its bytes: a client may send them one by one. */
 const PIECE_BYTES = 400;
@@ -66,6 +66,8 @@ export function boundUnfinished(socket: WebSocket, wire: Socket, { arrivals, lim
     if (isWhole || !isUnfinished || socket.readyState !== socket.OPEN) forget();
     isWhole = false;
     if (isUnfinished && socket.readyState === socket.OPEN) {
+      // Within a frame its peer can answer no ping.
+      heard(socket);
       const more = _fragments.length - fragments;
       fragments = _fragments.length;
       grow(length + PIECE_BYTES + more * FRAGMENT_BYTES);

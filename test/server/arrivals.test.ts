@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import t, { type Test } from 'tap';
@@ -146,6 +146,20 @@ t.test('a message of a WebSocket that is never finished is cut, whatever comes b
   idle.send('one');
   t.match(await idle.json(), { first: 1 }, 'one that only answers pings is not');
   t.equal(queue.next, 2);
+});
+
+t.test('a frame that comes slowly is not cut as silent', async (t) => {
+  const wire = await startListening(t, { limits: { heartbeatMs: 200 } });
+  await wire.queues.create('q', SMALL);
+  const socket = await RawSocket.open(wire.port, '/queues/q/push');
+  const bytes = message(100, true);
+  for (let at = 0; at < bytes.length && !socket.connection.ended; at += 4) {
+    socket.send(bytes.subarray(at, at + 4));
+    await setTimeout(60);
+  }
+  await socket.connection.until(() => socket.payloads(OPCODE.text).length > 0);
+  t.match(JSON.parse(socket.payloads(OPCODE.text)[0] ?? '{}'), { first: 0 });
+  socket.connection.socket.destroy();
 });
 
 /** Sends bytes. Resolves when the server has taken them. @param size of the pieces in which it takes them; as it comes without */
