@@ -45,10 +45,12 @@ export async function listen(app: FastifyInstance, options: ListenOptions): Prom
 
 const MOST_PATH_BYTES = 107;
 const EVERY_ADDRESS = '0.0.0.0';
+const LOCALHOST = 'localhost';
 const LOOPBACK = '127.0.0.1';
 
 /**
- * Told that it listens on 0.0.0.0, fastify asks for the addresses of all interfaces, only to log them. A service that may use no
+ * Where `localhost` has two addresses, fastify makes a server of its own for the second, without anything that bounds the
+ * first: so it is told of one address. Told that it listens on 0.0.0.0, fastify asks for the addresses of all interfaces, only to log them. A service that may use no
  * AF_NETLINK (as the units have it) must not ask: so fastify is told of loopback, where such a server is reached as well.
  */
 async function listenOn(app: FastifyInstance, options: FastifyListenOptions): Promise<string> {
@@ -59,7 +61,7 @@ async function listenOn(app: FastifyInstance, options: FastifyListenOptions): Pr
     return typeof its === 'object' && its?.address === EVERY_ADDRESS ? { ...its, address: LOOPBACK } : its;
   };
   try {
-    return await app.listen(options);
+    return await app.listen(options.host === LOCALHOST ? { ...options, host: LOOPBACK } : options);
   } finally {
     server.address = address;
   }
