@@ -31,7 +31,8 @@ export async function listen(app: FastifyInstance, options: ListenOptions): Prom
   if (fd === undefined && socket !== undefined) checkLength(socket);
   try {
     // fastify takes a missing host for localhost, and then opens a second socket.
-    if (fd !== undefined) return checkInherited(app, host, await listenOn(app, { host, fd } as FastifyListenOptions));
+    if (fd !== undefined)
+      return checkInherited(app, options, await listenOn(app, { host, fd } as FastifyListenOptions));
     if (socket === undefined) return await listenOn(app, { host, port });
     await removeStale(socket);
     await app.listen({ path: socket });
@@ -68,14 +69,17 @@ async function listenOn(app: FastifyInstance, options: FastifyListenOptions): Pr
 }
 
 /**
- * What may be done without a token, and under which names the server answers, is said by `host`: a socket that is passed on must
- * not be open to more than that. @returns the address, as it is given
+ * What may be done without a token, and under which names the server answers, is said by `socket` or `host`: a socket that is
+ * passed on must not be open to more than that. @returns the address, as it is given
  */
-function checkInherited(app: FastifyInstance, host: string, address: string): string {
+function checkInherited(app: FastifyInstance, { host, socket }: ListenOptions, address: string): string {
   const its = app.server.address();
-  if (!isLoopback(host) || its === null || typeof its === 'string' || isLoopback(its.address)) return address;
-  const text = `the socket that was passed on is open at ${its.address}, but host is ${host}, which is for this machine alone. Set host to ${its.address} as well`;
-  throw new RoteraError('bad_config', `Cannot listen: ${text}.`, { option: 'host', value: host });
+  if (socket === undefined && !isLoopback(host)) return address;
+  if (its === null || typeof its === 'string' || isLoopback(its.address)) return address;
+  const [option, value] = socket === undefined ? (['host', host] as const) : (['socket', socket] as const);
+  const without = socket === undefined ? '' : ', without socket';
+  const text = `the socket that was passed on is open at ${its.address}, but ${option} is ${value}, which is for this machine alone. Set host to ${its.address} as well${without}`;
+  throw new RoteraError('bad_config', `Cannot listen: ${text}.`, { option, value });
 }
 
 /** Of a longer path only the beginning would be used (sun_path in unix(7)). */
