@@ -12,7 +12,7 @@ const MOST_LOOK_MS = 2000;
 export interface Arrival {
   /** As `performance.now()` says it. */
   readonly since: number;
-  /** What has come. */
+  /** The memory that what has come takes; 0 while nothing of it is kept. */
   bytes: number;
   /** Whether it has taken too long, after so many ms. */
   readonly isLate: (ms: number) => boolean;
@@ -45,20 +45,25 @@ export class Arrivals {
   }
 
   /**
-   * More has come of one. When that is too much for all together, those that have been arriving for longest are refused, with
-   * `overloaded`: what stands still, before what comes at once. A single one may always arrive.
+   * One takes so much more memory. When that is too much for all together, those that have been arriving for longest are refused,
+   * with `overloaded`: what stands still, before what comes at once. A single one may always arrive.
    */
   grow(arrival: Arrival, bytes: number): void {
     arrival.bytes += bytes;
     this.#bytes += bytes;
-    while (this.#bytes > this.#most && this.#all.size > 1) {
-      const [oldest] = this.#all;
-      oldest?.refuse(new RoteraError('overloaded', 'Clients send more at once than this server can hold. Try again.'));
-    }
+    if (this.#bytes > this.#most) this.#refuseOldest(arrival);
   }
 
   close(): void {
     clearInterval(this.#looks);
+  }
+
+  #refuseOldest(grown: Arrival): void {
+    for (const oldest of this.#all) {
+      if (this.#bytes <= this.#most || this.#bytes === grown.bytes) return;
+      if (oldest.bytes > 0)
+        oldest.refuse(new RoteraError('overloaded', 'Clients send more at once than this server can hold. Try again.'));
+    }
   }
 
   #refuseLate(): void {
@@ -66,7 +71,7 @@ export class Arrivals {
     for (const arrival of [...this.#all]) {
       const ms = now - arrival.since;
       if (!arrival.isLate(ms)) continue;
-      const text = `This comes too slowly: ${arrival.bytes} bytes in ${(ms / 1000).toFixed()} s. Send less at a time.`;
+      const text = `This comes too slowly: it is not complete after ${(ms / 1000).toFixed()} s. Send less at a time.`;
       arrival.refuse(new RoteraError('request_timeout', text));
     }
   }

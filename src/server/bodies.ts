@@ -8,14 +8,13 @@ import { RoteraError } from '../errors.js';
 import { buffers, LEAST_BYTES, MOST_BYTES } from '../queue/buffers.js';
 import type { Arrival, Arrivals } from './arrivals.js';
 import type { Context } from './context.js';
+import { Gathered } from './gathered.js';
 
 /** RFC 9110, section 8.3.1, as far as fastify would refuse anything else. */
 const MEDIA_TYPE = /^\s*[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(;|$)/;
 
 /** A body that came more slowly than this, in bytes a second, is refused. */
 const LEAST_RATE = 1024;
-/** What each piece of a body costs beside its bytes: a client may send them one by one. */
-const PIECE_BYTES = 128;
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -27,7 +26,8 @@ declare module 'fastify' {
 /**
  * What is longer than `maxPushBytes` is refused with `push_too_large`, what comes too slowly with `request_timeout`, what is
  * compressed with `encoding_refused`: its bytes would be taken for messages; and with `overloaded` what is too much together with
- * all else that arrives.
+ * all else that arrives. A body that belongs to no operation is thrown away as it comes, within the same bounds of length and
+ * time: nobody looks at it, and it needs no token.
  */
 export function addBodies(app: FastifyInstance, { limits: { maxPushBytes, slowBodyMs }, arrivals }: Context): void {
   app.removeAllContentTypeParsers();
@@ -72,31 +72,33 @@ function collect({ request, payload, most, slowMs, arrivals }: Collection, done:
     done(tooLong(most));
     return;
   }
-  const pieces: Buffer[] = [];
+  const gathered = request.routeOptions.config.verb === undefined ? undefined : new Gathered();
   let bytes = 0;
-  const take = (piece: Buffer): void => {
+  /** @returns how much more memory is held than before */
+  const keep = (piece: Buffer): number => {
+    if (gathered === undefined) return 0;
     if (bytes === 0 && length > piece.length && length >= LEAST_BYTES && length <= MOST_BYTES)
       request.lent = buffers.take(length);
-    if (request.lent === undefined) pieces.push(piece);
-    else request.lent.set(piece, bytes);
+    if (request.lent === undefined) return gathered.add(piece);
+    request.lent.set(piece, bytes);
+    return piece.length;
+  };
+  const take = (piece: Buffer): void => {
+    const held = keep(piece);
     bytes += piece.length;
     if (bytes > most) end(tooLong(most));
-    else arrivals.grow(arrival, piece.length + PIECE_BYTES);
+    else arrivals.grow(arrival, held);
   };
   const end = (error: Error | null = null): void => {
     payload.off('data', take).off('end', end).off('error', end);
     arrivals.remove(arrival);
-    done(error, error === null ? (request.lent?.subarray(0, bytes) ?? joined(pieces, bytes)) : undefined);
+    done(error, error === null ? (request.lent?.subarray(0, bytes) ?? gathered?.whole()) : undefined);
   };
   const isLate = (ms: number): boolean => ms >= slowMs && bytes < (LEAST_RATE * ms) / 1000;
   const arrival: Arrival = { since: performance.now(), bytes: 0, isLate, refuse: end };
   arrivals.add(arrival);
   payload.on('data', take).on('end', end).on('error', end);
 }
-
-/** A single piece as it is: what Node's parser hands over belongs to nobody else. */
-const joined = (pieces: readonly Buffer[], bytes: number): Buffer =>
-  pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces, bytes);
 
 function tooLong(most: number): RoteraError {
   const text = `The body is longer than ${most} bytes: send several pushes.`;

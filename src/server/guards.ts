@@ -36,10 +36,12 @@ export async function addGuards(
     if (!isReady() && open !== true)
       throw new RoteraError('starting', 'The server is opening its queues. Try again in a moment.');
     if (changes === true || request.ws) origins.checkOrigin(request.headers);
-    if (open === true || request.method === 'OPTIONS') return done();
-    request.token = access.identify(request.headers);
-    const { queue } = request.params as { queue?: string };
-    if (verb !== undefined && !allows(request.token, verb, queue)) throw forbidden(verb, queue);
+    if (open !== true && request.method !== 'OPTIONS') {
+      request.token = access.identify(request.headers);
+      const { queue } = request.params as { queue?: string };
+      if (verb !== undefined && !allows(request.token, verb, queue)) throw forbidden(verb, queue);
+    }
+    // Open routes, too: what is refused after the upgrade is held until its peer has left.
     if (request.ws && !request.is404) checkHandshake(request.raw, socket === true);
     done();
   });

@@ -31,7 +31,8 @@ export async function listen(app: FastifyInstance, options: ListenOptions): Prom
   if (fd === undefined && socket !== undefined) checkLength(socket);
   try {
     // fastify takes a missing host for localhost, and then opens a second socket.
-    if (fd !== undefined) return checkInherited(app, host, await listenOn(app, { host, fd } as FastifyListenOptions));
+    if (fd !== undefined)
+      return checkInherited(app, options, await listenOn(app, { host, fd } as FastifyListenOptions));
     if (socket === undefined) return await listenOn(app, { host, port });
     await removeStale(socket);
     await app.listen({ path: socket });
@@ -45,10 +46,12 @@ export async function listen(app: FastifyInstance, options: ListenOptions): Prom
 
 const MOST_PATH_BYTES = 107;
 const EVERY_ADDRESS = '0.0.0.0';
+const LOCALHOST = 'localhost';
 const LOOPBACK = '127.0.0.1';
 
 /**
- * Told that it listens on 0.0.0.0, fastify asks for the addresses of all interfaces, only to log them. A service that may use no
+ * Where `localhost` has two addresses, fastify makes a server of its own for the second, without anything that bounds the
+ * first: so it is told of one address. Told that it listens on 0.0.0.0, fastify asks for the addresses of all interfaces, only to log them. A service that may use no
  * AF_NETLINK (as the units have it) must not ask: so fastify is told of loopback, where such a server is reached as well.
  */
 async function listenOn(app: FastifyInstance, options: FastifyListenOptions): Promise<string> {
@@ -59,21 +62,24 @@ async function listenOn(app: FastifyInstance, options: FastifyListenOptions): Pr
     return typeof its === 'object' && its?.address === EVERY_ADDRESS ? { ...its, address: LOOPBACK } : its;
   };
   try {
-    return await app.listen(options);
+    return await app.listen(options.host === LOCALHOST ? { ...options, host: LOOPBACK } : options);
   } finally {
     server.address = address;
   }
 }
 
 /**
- * What may be done without a token, and under which names the server answers, is said by `host`: a socket that is passed on must
- * not be open to more than that. @returns the address, as it is given
+ * What may be done without a token, and under which names the server answers, is said by `socket` or `host`: a socket that is
+ * passed on must not be open to more than that. @returns the address, as it is given
  */
-function checkInherited(app: FastifyInstance, host: string, address: string): string {
+function checkInherited(app: FastifyInstance, { host, socket }: ListenOptions, address: string): string {
   const its = app.server.address();
-  if (!isLoopback(host) || its === null || typeof its === 'string' || isLoopback(its.address)) return address;
-  const text = `the socket that was passed on is open at ${its.address}, but host is ${host}, which is for this machine alone. Set host to ${its.address} as well`;
-  throw new RoteraError('bad_config', `Cannot listen: ${text}.`, { option: 'host', value: host });
+  if (socket === undefined && !isLoopback(host)) return address;
+  if (its === null || typeof its === 'string' || isLoopback(its.address)) return address;
+  const [option, value] = socket === undefined ? (['host', host] as const) : (['socket', socket] as const);
+  const without = socket === undefined ? '' : ', without socket';
+  const text = `the socket that was passed on is open at ${its.address}, but ${option} is ${value}, which is for this machine alone. Set host to ${its.address} as well${without}`;
+  throw new RoteraError('bad_config', `Cannot listen: ${text}.`, { option, value });
 }
 
 /** Of a longer path only the beginning would be used (sun_path in unix(7)). */

@@ -14,6 +14,7 @@ import { batchHeader, messagesArray } from './messages.js';
 import { firstOf } from './signals.js';
 import { CLOSE, heard, send } from './sockets.js';
 import { follow, type TailEvent, type TailPlan } from './tail.js';
+import { boundUnfinished } from './unfinished.js';
 
 /** An ack is `{"type":"ack","id":N}`: nothing longer is expected of a client. */
 const MAX_ACK_BYTES = 1024;
@@ -34,6 +35,7 @@ export async function tailOverWebSocket(
   socket.on('close', () => gone.abort());
   const ended = firstOf([gone.signal, context.stopping]);
   listen(socket, plan, context);
+  boundUnfinished(socket, wire, context);
   try {
     const { epoch, oldest, next } = queue;
     await send(socket, JSON.stringify({ type: 'open', queue: queue.name, epoch, oldest, next, from }));

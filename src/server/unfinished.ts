@@ -1,27 +1,47 @@
 /**
- * The message of a WebSocket of which some is still to come. ws tells only of whole ones and of control frames: what came on the wire
- * besides is taken for it.
+ * The message of a WebSocket of which some is still to come. ws tells only of whole ones and of control frames: what it holds besides
+ * is looked up in its receiver.
  */
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
+import { RoteraError } from '../errors.js';
 import type { Arrival } from './arrivals.js';
 import type { Context } from './context.js';
-import { CLOSE } from './sockets.js';
+import { CLOSE, heard } from './sockets.js';
 
-/** Before the payload of a control frame of a client: RFC 6455, section 5.2. */
-const CONTROL_HEADER_BYTES = 6;
+/** What a piece of the wire costs beside its bytes: a client may send them one by one. */
+const PIECE_BYTES = 400;
+/** And a fragment, which ws keeps as a view of its piece. */
+const FRAGMENT_BYTES = 128;
+
+/** As ws has it (lib/receiver.js). */
+interface Receiver {
+  /** 0 before the first bytes of a frame. */
+  readonly _state: number;
+  /** What has come of a frame. */
+  readonly _bufferedBytes: number;
+  /** The opcode of the message that the next fragment belongs to, 0 for none. */
+  readonly _fragmented: number;
+  readonly _fragments: readonly Buffer[];
+}
+
+const receiverOf = (socket: WebSocket): Receiver => (socket as unknown as { readonly _receiver: Receiver })._receiver;
 
 /**
- * Lets the messages of a socket count among what arrives, beyond the piece of the wire in which they begin. The socket is closed when
- * one takes longer than a whole request may, or there is too much of all of them. @param wire the connection below
+ * Lets the messages of a socket count among what arrives, from the piece of the wire on that leaves one unfinished. The socket is
+ * closed when one takes longer than a whole request may, or there is too much of all of them. @param wire the connection below
  */
 export function boundUnfinished(socket: WebSocket, wire: Socket, { arrivals, limits, metrics }: Context): void {
+  const receiver = receiverOf(socket);
+  // Even a single one: its fragments keep the whole pieces of the wire, with what lies between them.
+  const most = Math.max(limits.maxArrivingBytes, 2 * limits.maxPushBytes);
   let arrival: Arrival | undefined;
   let isWhole = false;
-  let controlBytes = 0;
+  let fragments = 0;
   const forget = (): void => {
     if (arrival !== undefined) arrivals.remove(arrival);
     arrival = undefined;
+    fragments = 0;
   };
   const begin = (): Arrival => ({
     since: performance.now(),
@@ -35,32 +55,31 @@ export function boundUnfinished(socket: WebSocket, wire: Socket, { arrivals, lim
       socket.terminate();
     },
   });
-  const onControl = ({ length }: Buffer): void => {
-    controlBytes += CONTROL_HEADER_BYTES + length;
-  };
   socket.on('message', () => {
     isWhole = true;
   });
-  socket.on('ping', onControl).on('pong', onControl).on('close', forget);
-  // Comes behind ws's own listener, which has told by then what this piece has completed.
+  socket.on('close', forget);
+  // Comes behind ws's own listener, which has taken the piece in by then.
   wire.on('data', ({ length }: Buffer) => {
-    const bytes = length - controlBytes;
-    controlBytes = 0;
-    // How much of the next one a piece has in it that completes a message is not known.
-    if (isWhole || socket.readyState !== socket.OPEN) forget();
-    else grow(bytes);
+    const { _state, _bufferedBytes, _fragmented, _fragments } = receiver;
+    const isUnfinished = _state !== 0 || _bufferedBytes > 0 || _fragmented !== 0;
+    if (isWhole || !isUnfinished || socket.readyState !== socket.OPEN) forget();
     isWhole = false;
+    if (isUnfinished && socket.readyState === socket.OPEN) {
+      // Within a frame its peer can answer no ping.
+      heard(socket);
+      const more = _fragments.length - fragments;
+      fragments = _fragments.length;
+      grow(length + PIECE_BYTES + more * FRAGMENT_BYTES);
+    }
   });
   const grow = (bytes: number): void => {
-    // The rest of a control frame that was cut in two was no message.
-    if ((arrival?.bytes ?? 0) + bytes <= 0) {
-      forget();
-      return;
-    }
     if (arrival === undefined) {
       arrival = begin();
       arrivals.add(arrival);
     }
     arrivals.grow(arrival, bytes);
+    if (arrival !== undefined && arrival.bytes > most)
+      arrival.refuse(new RoteraError('overloaded', 'This message comes in too many pieces.'));
   };
 }

@@ -238,7 +238,13 @@ export const UPGRADES: readonly RawCase[] = [
   refusedUpgrade('version 13, 8', get(`${UPGRADE}${KEY}Sec-WebSocket-Version: 13, 8\r\n`, TAIL), 'upgrade_required'),
   refusedUpgrade('to something else', get('Connection: Upgrade\r\nUpgrade: h2c\r\n'), 'bad_parameter'),
   refusedUpgrade('to HTTP/2 on a tail', get('Connection: Upgrade\r\nUpgrade: h2c\r\n', TAIL), 'bad_parameter'),
-  refusedUpgrade('where there is no WebSocket', get(UPGRADE + VERSION + KEY), 'bad_parameter'),
+  ...['GET /queues/q', 'GET /', 'GET /healthz', 'GET /readyz', 'GET /openapi.json'].map((line) =>
+    refusedUpgrade(
+      `where there is no WebSocket: ${line}`,
+      get(UPGRADE + VERSION + KEY, `${line} HTTP/1.1`),
+      'bad_parameter',
+    ),
+  ),
   refusedUpgrade(
     'of a POST',
     `${get(`${UPGRADE}${VERSION}${KEY}Content-Length: 1\r\n`, 'POST /queues/q/messages HTTP/1.1')}x`,

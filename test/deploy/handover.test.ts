@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
@@ -139,10 +140,13 @@ t.test('a socket that is open to other machines needs a host that says so', asyn
   const directory = t.testdir();
   const start = async (...words: string[]): Promise<Handover> =>
     await Handover.open(t, { words: ['--dir', directory, ...words], host: '0.0.0.0' });
-  const refused = await start();
-  const ended = new Promise((resolve) => refused.once('ended', resolve));
-  refused.supervisor.stdin?.write('start\n');
-  t.equal(await ended, 78, 'else everyone could do everything');
+  const local = ['--socket', `${directory}/s`];
+  for (const words of [[], local, ['--host', '0.0.0.0', ...local]]) {
+    const refused = await start(...words);
+    const ended = once(refused, 'ended', { signal: AbortSignal.timeout(30_000) });
+    refused.supervisor.stdin?.write('start\n');
+    t.strictSame(await ended, [78], `else everyone could do everything: ${words.join(' ')}`);
+  }
   const accepted = await start('--host', '0.0.0.0', '--allow-anonymous');
   await accepted.start();
   t.equal((await fetch(`${accepted.url}/queues`)).status, 200);

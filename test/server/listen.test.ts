@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import dns from 'node:dns';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import os from 'node:os';
@@ -30,6 +31,22 @@ t.test('on every address, without asking which these are: a service without AF_N
     t.equal((await fetch(`${address}/healthz`)).status, 200);
     t.match(app.server.address(), { address: host }, 'what it says afterwards is true');
   }
+});
+
+t.test('on localhost, which may have two addresses: on one of them, with all that bounds the server', async (t) => {
+  const names = ['127.0.0.1', '127.0.0.2'].map((address) => ({ address, family: 4 }));
+  type Found = (error: null, address: unknown, family?: number) => void;
+  const value = (name: string, ...rest: [Found] | [{ all?: boolean }, Found]): void => {
+    const [options, found] = rest.length === 1 ? [{}, rest[0]] : rest;
+    if (options.all === true) found(null, names);
+    else found(null, name === 'localhost' ? '127.0.0.1' : name, 4);
+  };
+  t.intercept(dns, 'lookup', { value, configurable: true });
+  const app = await makeApp(t);
+  const address = await listen(app, { ...OPTIONS, host: 'localhost' });
+  t.match(address, /^http:\/\/127\.0\.0\.1:\d+$/);
+  t.equal((await fetch(`${address}/healthz`)).status, 200);
+  await t.rejects(fetch(`${address.replace('0.0.1', '0.0.2')}/healthz`), { cause: { code: 'ECONNREFUSED' } });
 });
 
 t.test('where another listens, and where this machine is not', async (t) => {
