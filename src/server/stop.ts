@@ -5,6 +5,7 @@ import { setMaxListeners } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
+import type { Connections } from './connections.js';
 
 /** How long a connection may take for what it is in the middle of; then it is cut. */
 const GRACE_MS = 5000;
@@ -26,7 +27,7 @@ declare module 'fastify' {
  * Makes `app.close()` a graceful stop. The answer aborts when it begins: reads that wait end, tails say goodbye, and what is new
  * is refused (guards.ts).
  */
-export function stopGracefully(app: FastifyInstance): AbortSignal {
+export function stopGracefully(app: FastifyInstance, connections: Connections): AbortSignal {
   const stop = new AbortController();
   // Every socket that is open listens to it.
   setMaxListeners(0, stop.signal);
@@ -41,7 +42,7 @@ export function stopGracefully(app: FastifyInstance): AbortSignal {
     accepting = false;
     stop.abort();
     silent.cut();
-    setTimeout(() => cutConnections(app), GRACE_MS).unref();
+    setTimeout(() => cutConnections(app, connections), GRACE_MS).unref();
   });
   app.addHook('onSend', (_request, reply, _payload, done) => {
     // A connection that outlived its last answer would keep the server alive.
@@ -97,7 +98,7 @@ class SilentConnections {
   }
 }
 
-function cutConnections(app: FastifyInstance): void {
-  app.server.closeAllConnections();
-  for (const socket of app.websocketServer.clients) socket.terminate();
+function cutConnections({ server }: FastifyInstance, { upgraded }: Connections): void {
+  server.closeAllConnections();
+  for (const socket of upgraded) socket.destroy();
 }
