@@ -27,6 +27,7 @@ import { Metrics } from './metrics.js';
 import { addOpsRoutes } from './ops-routes.js';
 import { Origins } from './origins.js';
 import { addPageRoutes } from './page-routes.js';
+import { beginInTurn } from './pipelines.js';
 import { NO_SNIFF, sendProblem, toRoteraError } from './problems.js';
 import { addPushRoutes } from './push-routes.js';
 import { addQueueRoutes } from './queue-routes.js';
@@ -146,6 +147,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   addRefusals(app, context);
   await addSockets(app, context, upgradesOf(app.server, connections, malformed));
   await addGuards(app, context);
+  beginInTurn(app);
   addPageRoutes(app);
   for (const add of [addQueueRoutes, addPushRoutes, addReadRoutes, addTailRoutes, addOpsRoutes]) add(app, context);
   return app;

@@ -15,7 +15,7 @@ const AMPLE_BYTES = 32 * MIB;
 const LEAST_BYTES = 64 * 1024;
 /** From so many on, they get nothing. */
 const MOST_BYTES = 128 * MIB;
-/** What is shorter goes to the system at once, and is not looked at unless something is before it on its connection. */
+/** What is shorter goes to the system at once, and is not looked at: a connection has one answer to a read at a time (pipelines.ts). */
 const SHORT_BYTES = 16 * 1024;
 
 export class Unsent {
@@ -51,7 +51,7 @@ export class Unsent {
   send(reply: FastifyReply, body: Buffer | string): FastifyReply {
     const { raw } = reply;
     const bytes = Buffer.byteLength(body);
-    if (bytes < SHORT_BYTES && !this.#answers.has(raw) && !isBehind(raw)) return reply.send(body);
+    if (bytes < SHORT_BYTES && !this.#answers.has(raw)) return reply.send(body);
     this.#count(raw, bytes);
     // The system may hold all of a shorter answer for a client that takes none of it: such a connection is not kept.
     if (this.#bytes > AMPLE_BYTES / 2) reply.header('connection', 'close');
@@ -84,6 +84,3 @@ export class Unsent {
     });
   }
 }
-
-/** Whether an answer waits on its connection: behind another one, or behind bytes that the client has yet to take. */
-const isBehind = ({ socket }: ServerResponse): boolean => socket === null || socket.writableLength > 0;
