@@ -4,8 +4,13 @@
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
+/** A connection that waits for more answers is not listened to, until it waits for half as many: each takes memory. */
+const MOST_UNANSWERED = 1000;
+
 export class Connections {
   readonly #unanswered = new WeakMap<Socket, Set<ServerResponse>>();
+  /** Not listened to at the moment. */
+  readonly #held = new WeakSet<Socket>();
   readonly #upgraded = new Set<Socket>();
 
   /** Keeps account of them from now on. */
@@ -14,7 +19,11 @@ export class Connections {
     server.prependListener('request', ({ socket }, response) => {
       const open = this.#unanswered.get(socket) ?? new Set();
       this.#unanswered.set(socket, open.add(response));
-      response.once('close', () => open.delete(response));
+      if (open.size > MOST_UNANSWERED) this.#hold(socket);
+      response.once('close', () => {
+        open.delete(response);
+        if (open.size === MOST_UNANSWERED / 2) this.#release(socket);
+      });
     });
     server.on('upgrade', ({ socket }) => {
       this.#upgraded.add(socket);
@@ -31,4 +40,19 @@ export class Connections {
   get upgraded(): ReadonlySet<Socket> {
     return this.#upgraded;
   }
+
+  #hold(socket: Socket): void {
+    if (this.#held.has(socket)) return;
+    this.#held.add(socket);
+    socket.on('resume', pauseAgain).pause();
+  }
+
+  #release(socket: Socket): void {
+    if (this.#held.delete(socket)) socket.off('resume', pauseAgain).resume();
+  }
+}
+
+/** Node resumes a connection whenever it looks at the body of a request. */
+function pauseAgain(this: Socket): void {
+  this.pause();
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import { batchOf } from '../../src/batch.js';
 import type { Queue } from '../../src/queue/queue.js';
@@ -149,3 +149,36 @@ t.test('what waited on a connection that has ended is not begun', async (t) => {
   t.equal(json['tails'], 0);
   t.ok(reads() <= 2, 'the first looks again when it ends');
 });
+
+for (const [what, some] of Object.entries({
+  'reads that wait': get(`${READ}?wait=60&from=next&to=1`).repeat(10),
+  'requests and pushes': get('/healthz').repeat(9) + push('a'),
+}))
+  t.test(`of many ${what} behind each other only some are taken in at a time`, async (t) => {
+    const COUNT = 5000;
+    const { wire, queue } = await start(t);
+    const { server } = wire.app;
+    const accepted = once(server, 'connection') as Promise<[Socket]>;
+    const client = connect(wire.port, '127.0.0.1');
+    t.teardown(() => client.destroy());
+    const heard = client.toArray();
+    const [socket] = await accepted;
+    let taken = 0;
+    const all = new Promise<void>((resolve) =>
+      server.on('request', (request) => {
+        if (request.socket === socket && ++taken === COUNT) resolve();
+      }),
+    );
+    client.write(get(`${READ}?wait=60&from=next`) + some.repeat(COUNT / 10) + get('/healthz', 'Connection: close\r\n'));
+    await Promise.race([once(socket, 'pause'), all]);
+    // The server has time to take in more.
+    for (let i = 0; i < 5; i++) await wire.send({ path: '/healthz' });
+    const most = 1000 + (2 * 64 * 1024 * 10) / some.length;
+    t.ok(taken <= most, `${taken} of at most ${most}`);
+    await pushTexts(queue, 'a');
+    const answers =
+      Buffer.concat(await heard)
+        .toString('latin1')
+        .split('HTTP/1.1 200 OK').length - 1;
+    t.equal(answers, COUNT + 2, 'and all are answered');
+  });
