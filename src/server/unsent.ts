@@ -1,5 +1,6 @@
 /**
- * Answers to reads that clients have not taken yet: bounded in bytes, for all clients together, and in time for each.
+ * Answers that may be long, to reads, stat and list, and that clients have not taken yet: bounded in bytes, for all clients together,
+ * and in time for each.
  */
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply } from 'fastify';
@@ -44,7 +45,18 @@ export class Unsent {
       const bytes = readBytes(result);
       if (bytes >= SHORT_BYTES) this.#count(raw, bytes);
       return result;
-    });
+    }, readBytes);
+  }
+
+  /** Makes a text for an answer in its turn, as a read is made; it counts as one. @throws `overloaded`, and what `make` throws */
+  make({ raw }: FastifyReply, make: () => string): Promise<string> {
+    return this.#turns.read(() => {
+      this.#room(1);
+      const text = make();
+      const bytes = textBytes(text);
+      if (bytes >= SHORT_BYTES) this.#count(raw, bytes);
+      return text;
+    }, textBytes);
   }
 
   /** Sends an answer. */
@@ -84,3 +96,6 @@ export class Unsent {
     });
   }
 }
+
+/** Of a text that is nearly all ASCII. */
+const textBytes = ({ length }: string): number => length;
