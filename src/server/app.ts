@@ -128,7 +128,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     }),
     windows: new Windows(),
     arrivals: new Arrivals(limits),
-    unsent: new Unsent(limits.untakenMs, () => metrics.dropped('stalled')),
+    unsent: new Unsent(limits, () => metrics.dropped('stalled')),
     limits,
     isReady: options.isReady ?? (() => true),
     stopping,

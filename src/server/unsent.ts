@@ -7,6 +7,7 @@ import type { FastifyReply } from 'fastify';
 import { RoteraError } from '../errors.js';
 import type { ReadResult } from '../queue/read.js';
 import { whenOver } from './gone.js';
+import type { ServerLimits } from './limits.js';
 import { ReadTurns, readBytes } from './read-turns.js';
 
 const MIB = 1024 * 1024;
@@ -20,16 +21,16 @@ const MOST_BYTES = 128 * MIB;
 const SHORT_BYTES = 16 * 1024;
 
 export class Unsent {
-  readonly #stalledMs: number;
+  readonly #limits: Pick<ServerLimits, 'untakenMs' | 'idleMs'>;
   readonly #onCut: () => void;
   readonly #turns = new ReadTurns();
   /** How long the answers that count are, and all of them together. */
   readonly #answers = new Map<ServerResponse, number>();
   #bytes = 0;
 
-  /** @param stalledMs an answer of which nothing is taken for so long is cut, and that is told to `onCut` */
-  constructor(stalledMs: number, onCut: () => void) {
-    this.#stalledMs = stalledMs;
+  /** @param onCut called for each answer that is cut, since nothing of it was taken for too long */
+  constructor(limits: Pick<ServerLimits, 'untakenMs' | 'idleMs'>, onCut: () => void) {
+    this.#limits = limits;
     this.#onCut = onCut;
   }
 
@@ -67,11 +68,13 @@ export class Unsent {
     this.#count(raw, bytes);
     // The system may hold all of a shorter answer for a client that takes none of it: such a connection is not kept.
     if (this.#bytes > AMPLE_BYTES / 2) reply.header('connection', 'close');
-    // That of the socket: it begins anew with whatever is taken, and Node sets it back for the next request.
-    raw.setTimeout(this.#stalledMs, () => {
+    // That of the socket: it begins anew with whatever is taken.
+    raw.setTimeout(this.#limits.untakenMs, () => {
       this.#onCut();
       raw.destroy();
     });
+    // Before Node looks whether another answer follows, which may be long in coming, or sets the time until the next request.
+    raw.prependOnceListener('finish', () => raw.socket?.setTimeout(this.#limits.idleMs));
     return reply.send(body);
   }
 

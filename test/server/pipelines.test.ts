@@ -5,7 +5,7 @@ import { batchOf } from '../../src/batch.js';
 import type { Queue } from '../../src/queue/queue.js';
 import { MIB, pushTexts, SMALL } from '../support/queues.js';
 import { RawConnection } from '../support/raw.js';
-import { type RealWire, startListening } from '../support/wire.js';
+import { type RealWire, startListening, type WireOptions } from '../support/wire.js';
 
 const get = (path: string, headers = '', method = 'GET'): string =>
   `${method} ${path} HTTP/1.1\r\nHost: localhost\r\n${headers}\r\n`;
@@ -23,8 +23,8 @@ interface Given {
   readonly reads: () => number;
 }
 
-async function start(t: Test, limits = SMALL): Promise<Given> {
-  const wire = await startListening(t);
+async function start(t: Test, limits = SMALL, options: WireOptions = {}): Promise<Given> {
+  const wire = await startListening(t, options);
   const { queue } = await wire.queues.create('q', limits);
   let reads = 0;
   const read = queue.read.bind(queue);
@@ -134,6 +134,18 @@ t.test('pushes behind each other are stored together', async (t) => {
   connection.socket.write(get('/healthz') + push('a').repeat(300));
   await connection.until(() => connection.answers.length === 301);
   t.equal(queue.next, 300);
+});
+
+t.test('a read that waits behind a long answer has its own time', async (t) => {
+  const { wire, queue } = await start(t, SMALL, { limits: { untakenMs: 500 } });
+  await pushTexts(queue, 'x'.repeat(100_000));
+  const connection = await open(t, wire);
+  connection.socket.write(get(`${READ}?from=0`) + get(`${READ}?from=next&wait=1`));
+  await connection.until(() => connection.answers.length === 2);
+  t.strictSame(
+    connection.answers.map(({ status }) => status),
+    [200, 200],
+  );
 });
 
 t.test('what waited on a connection that has ended is not begun', async (t) => {
