@@ -8,21 +8,24 @@ import type { Socket } from 'node:net';
 const MOST_UNANSWERED = 1000;
 
 export class Connections {
-  readonly #unanswered = new WeakMap<Socket, Set<ServerResponse>>();
+  /** Of each that has asked for something. */
+  readonly #unanswered = new Map<Socket, Set<ServerResponse>>();
   /** Not listened to at the moment. */
   readonly #held = new WeakSet<Socket>();
   readonly #upgraded = new Set<Socket>();
+  /** Called whenever a connection waits for no answer any more. */
+  onAnswered: () => void = () => undefined;
 
   /** Keeps account of them from now on. */
   watch(server: Server): void {
     // Before anything looks at the request.
     server.prependListener('request', ({ socket }, response) => {
-      const open = this.#unanswered.get(socket) ?? new Set();
-      this.#unanswered.set(socket, open.add(response));
+      const open = (this.#unanswered.get(socket) ?? this.#begin(socket)).add(response);
       if (open.size > MOST_UNANSWERED) this.#hold(socket);
       response.once('close', () => {
         open.delete(response);
         if (open.size === MOST_UNANSWERED / 2) this.#release(socket);
+        if (open.size === 0) this.onAnswered();
       });
     });
     server.on('upgrade', ({ socket }) => {
@@ -36,9 +39,27 @@ export class Connections {
     return [...(this.#unanswered.get(socket) ?? [])];
   }
 
+  /** Whether nothing comes behind an answer on its connection. */
+  isLast(response: ServerResponse): boolean {
+    const last = this.unanswered(response.req.socket).at(-1);
+    return last === undefined || last === response;
+  }
+
+  /** Those that wait for answers. */
+  get busy(): readonly Socket[] {
+    return [...this.#unanswered].filter(([, open]) => open.size > 0).map(([socket]) => socket);
+  }
+
   /** Those whose clients have asked for an upgrade, and which Node knows no longer: WebSockets, and what was refused to be one. */
   get upgraded(): ReadonlySet<Socket> {
     return this.#upgraded;
+  }
+
+  #begin(socket: Socket): Set<ServerResponse> {
+    const open = new Set<ServerResponse>();
+    this.#unanswered.set(socket, open);
+    socket.once('close', () => this.#unanswered.delete(socket));
+    return open;
   }
 
   #hold(socket: Socket): void {

@@ -2,7 +2,7 @@
  * How the server stops: what is under way is finished, what is new is refused, nothing holds it up for long.
  */
 import { setMaxListeners } from 'node:events';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Connections } from './connections.js';
@@ -32,6 +32,7 @@ export function stopGracefully(app: FastifyInstance, connections: Connections): 
   // Every socket that is open listens to it.
   setMaxListeners(0, stop.signal);
   const silent = new SilentConnections(app);
+  spareBusy(app.server, connections);
   let accepting = true;
   app.decorate('stopAccepting', async () => {
     accepting = false;
@@ -45,11 +46,34 @@ export function stopGracefully(app: FastifyInstance, connections: Connections): 
     setTimeout(() => cutConnections(app, connections), GRACE_MS).unref();
   });
   app.addHook('onSend', (_request, reply, _payload, done) => {
-    // A connection that outlived its last answer would keep the server alive.
-    if (!accepting) reply.header('connection', 'close');
+    // Nothing more is to be asked for on this connection, and what was asked for already is answered.
+    if (!accepting && connections.isLast(reply.raw)) reply.header('connection', 'close');
     done();
   });
   return stop.signal;
+}
+
+/**
+ * Closes each connection that is idle when the server closes, and the others when they are. Node's own way takes a connection for
+ * idle as soon as its answer is written, be it still on its way, and others behind it to come.
+ */
+function spareBusy(server: Server, connections: Connections): void {
+  const closeIdle = server.closeIdleConnections.bind(server);
+  let isDue = false;
+  // Node calls it as the server stops to accept.
+  server.closeIdleConnections = () => {
+    isDue = false;
+    connections.onAnswered = () => {
+      // Once for all that are answered in this turn.
+      if (!isDue) setImmediate(() => server.closeIdleConnections());
+      isDue = true;
+    };
+    const { busy } = connections;
+    // Only Node knows in which connections a request has begun to arrive: it chooses, and does nothing to those.
+    for (const socket of busy) socket.destroy = () => socket;
+    closeIdle();
+    for (const socket of busy) Reflect.deleteProperty(socket, 'destroy');
+  };
 }
 
 /** A TLS connection knows the one below it. Node does not document that, and tells it in no other way. */
