@@ -1,7 +1,8 @@
 /**
  * The HTTP application: routes, limits, error answers, who may use it. Does not listen.
  */
-import { type IncomingMessage, METHODS } from 'node:http';
+import type { EventEmitter } from 'node:events';
+import { type IncomingMessage, METHODS, type Server } from 'node:http';
 import type { ServerOptions as TlsOptions } from 'node:https';
 import { Socket } from 'node:net';
 import websocket from '@fastify/websocket';
@@ -17,6 +18,7 @@ import type { Queues } from '../queue/queues.js';
 import { Access } from './access.js';
 import { Arrivals } from './arrivals.js';
 import { addBodies } from './bodies.js';
+import { Connections } from './connections.js';
 import type { Context } from './context.js';
 import { addGuards } from './guards.js';
 import { LIMITS, type ServerLimits } from './limits.js';
@@ -25,6 +27,7 @@ import { Metrics } from './metrics.js';
 import { addOpsRoutes } from './ops-routes.js';
 import { Origins } from './origins.js';
 import { addPageRoutes } from './page-routes.js';
+import { beginInTurn } from './pipelines.js';
 import { NO_SNIFF, sendProblem, toRoteraError } from './problems.js';
 import { addPushRoutes } from './push-routes.js';
 import { addQueueRoutes } from './queue-routes.js';
@@ -37,6 +40,7 @@ import { addTailRoutes } from './tail-routes.js';
 import { Tails } from './tails.js';
 import { Tracing } from './tracing.js';
 import { Unsent } from './unsent.js';
+import { upgradesOf } from './upgrades.js';
 import { Windows } from './window.js';
 
 /** Longest time between two looks for requests that take too long. */
@@ -75,7 +79,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { queues, now = Date.now, tls } = options;
   const limits = { ...LIMITS, ...options.limits };
   const metrics = options.metrics ?? new Metrics();
-  const malformed = new Malformed(limits.maxHeaderBytes, metrics);
+  const connections = new Connections();
+  const malformed = new Malformed(limits.maxHeaderBytes, connections, metrics);
   const app = fastify({
     logger: options.logger ?? false,
     genReqId: requestIds(),
@@ -104,11 +109,12 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       requireHostHeader: false,
     },
   } as unknown as FastifyServerOptions) as unknown as FastifyInstance;
+  connections.watch(app.server);
   malformed.watch(app.server);
   logRequests(app);
   app.server.maxConnections = limits.maxConnections;
   app.server.on('drop', () => metrics.dropped('too_many'));
-  const stopping = stopGracefully(app);
+  const stopping = stopGracefully(app, connections);
   const context: Context = {
     queues,
     tails: new Tails(limits, metrics),
@@ -122,7 +128,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     }),
     windows: new Windows(),
     arrivals: new Arrivals(limits),
-    unsent: new Unsent(limits.untakenMs, () => metrics.dropped('stalled')),
+    unsent: new Unsent(limits, () => metrics.dropped('stalled')),
     limits,
     isReady: options.isReady ?? (() => true),
     stopping,
@@ -139,15 +145,18 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     done();
   });
   addRefusals(app, context);
-  await addSockets(app, context);
+  await addSockets(app, context, upgradesOf(app.server, connections, malformed));
   await addGuards(app, context);
+  beginInTurn(app);
   addPageRoutes(app);
   for (const add of [addQueueRoutes, addPushRoutes, addReadRoutes, addTailRoutes, addOpsRoutes]) add(app, context);
   return app;
 }
 
-async function addSockets(app: FastifyInstance, { limits, metrics }: Context): Promise<void> {
+async function addSockets(app: FastifyInstance, { limits, metrics }: Context, upgrades: EventEmitter): Promise<void> {
   const options = {
+    // Where upgrades are told of.
+    server: upgrades as Server,
     maxFragments: MAX_FRAGMENTS,
     perMessageDeflate: false,
     handleProtocols: chooseProtocol,
@@ -184,9 +193,9 @@ function refuseUnrouted(error: FastifyError, reply: FastifyReply, limits: Server
   const known = toRoteraError(error, limits.maxPushBytes);
   metrics.refused(known.code);
   sendProblem(reply.header(...NO_SNIFF).header('connection', 'close'), known);
-  // After an upgrade Node leaves the connection to us.
+  // After an upgrade Node leaves the connection to us: also that of a client that does not end its own half.
   const { socket } = reply.request.raw;
-  if (socket instanceof Socket) reply.raw.once('finish', () => socket.end());
+  if (socket instanceof Socket) reply.raw.once('finish', () => socket.destroySoon());
 }
 
 /** An application, for those who do not know of fastify. */

@@ -2,10 +2,11 @@
  * Requests that Node's HTTP parser gives up on: no HTTP, too slow, too large. Answered in our own form, then the connection is
  * closed.
  */
-import { type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import { type Server, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { RoteraError } from '../errors.js';
 import { PROBLEM_TYPE, problemOf } from '../protocol/problem.js';
+import type { Connections } from './connections.js';
 import type { Metrics } from './metrics.js';
 import { NO_SNIFF, RETRY_AFTER_SECONDS } from './problems.js';
 
@@ -21,22 +22,16 @@ interface ParseError extends Error {
 
 /** Answers what the parser of a server refuses. To be given to fastify before the server is there: call `watch` then. */
 export class Malformed {
-  readonly #unanswered = new WeakMap<Socket, Set<ServerResponse>>();
   /** Connections that are refused once an earlier request is answered. */
   readonly #waiting = new WeakSet<Socket>();
 
   constructor(
     readonly maxHeaderBytes: number,
+    readonly connections: Connections,
     readonly metrics: Metrics,
   ) {}
 
-  /** Keeps account of the answers that each connection still waits for. */
   watch(server: Server): void {
-    server.on('request', ({ socket }, response) => {
-      const open = this.#unanswered.get(socket) ?? new Set();
-      this.#unanswered.set(socket, open.add(response));
-      response.once('close', () => open.delete(response));
-    });
     // An expectation that we do not know is ignored, where Node would answer in a form of its own.
     server.on('checkExpectation', (request, response) => server.emit('request', request, response));
     // All headers are seen; their bytes are what is bounded.
@@ -45,20 +40,26 @@ export class Malformed {
 
   /** To be called for `clientError`. */
   readonly refuse = (error: ParseError, socket: Socket): void => {
-    const open = [...(this.#unanswered.get(socket) ?? [])];
-    // A stream that is under way would take the refusal for its own.
-    if (error.code === 'ECONNRESET' || !socket.writable || open.some(({ headersSent }) => headersSent)) {
+    if (error.code === 'ECONNRESET') socket.destroy();
+    else this.refuseWith(this.#explain(error), socket);
+  };
+
+  /** Refuses what came last on a connection, behind the answers before it, and closes the connection. */
+  refuseWith(known: RoteraError, socket: Socket): void {
+    const open = this.connections.unanswered(socket);
+    // One that is under way would take the refusal for its own.
+    const isBegun = open.some(({ headersSent, writableEnded, req }) => headersSent && !(writableEnded && req.complete));
+    if (!socket.writable || isBegun) {
       socket.destroy();
       return;
     }
     // Answers go out in the order of the requests: those before the malformed one come first.
     const before = open.filter(({ req }) => req.complete).at(-1);
     if (before !== undefined) {
-      if (!this.#waiting.has(socket)) before.once('close', () => this.refuse(error, socket));
+      if (!this.#waiting.has(socket)) before.once('close', () => this.refuseWith(known, socket));
       this.#waiting.add(socket);
       return;
     }
-    const known = this.#explain(error);
     this.metrics.refused(known.code);
     const problem = problemOf(known);
     const body = JSON.stringify(problem);
@@ -72,7 +73,7 @@ export class Malformed {
     ];
     socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
     setTimeout(() => socket.destroy(), LINGER_MS).unref();
-  };
+  }
 
   #explain({ code, rawPacket }: ParseError): RoteraError {
     if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {

@@ -4,15 +4,16 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { RoteraError } from '../errors.js';
-import type { QueueBody, StatBody, UnreadableBody } from '../protocol/answers.js';
-import { createFields } from '../protocol/api.js';
+import type { StatBody, UnreadableBody } from '../protocol/answers.js';
+import { createFields, JSON_TYPE } from '../protocol/api.js';
 import { checkFields, checkParameters } from '../protocol/parameters.js';
 import type { Limits } from '../queue/limits.js';
-import type { Queue } from '../queue/queue.js';
+import type { Queues } from '../queue/queues.js';
 import { allows } from './access.js';
 import { setQueueHeaders } from './answers.js';
 import type { Context, QueueRoute } from './context.js';
 import { entityTag, queueBody, statBody, unreadableBody } from './stat.js';
+import type { Tails } from './tails.js';
 
 /** Longer than any text of the five fields. */
 const MAX_CREATE_BYTES = 64 * 1024;
@@ -42,38 +43,65 @@ function createBody(body: unknown): Partial<Limits> {
   return checked;
 }
 
-export function addQueueRoutes(app: FastifyInstance, { queues, tails }: Context): void {
-  const answer = (reply: FastifyReply, queue: Queue): QueueBody => {
-    setQueueHeaders(reply, queue).headers({ etag: entityTag(queue), 'cache-control': 'no-store' });
-    return queueBody(queue, tails.count(queue));
+export function addQueueRoutes(app: FastifyInstance, { queues, tails, unsent }: Context): void {
+  const answer = async (reply: FastifyReply, name: string): Promise<FastifyReply> => {
+    const text = await unsent.make(reply, () => {
+      const queue = queues.get(name);
+      setQueueHeaders(reply, queue).headers({ etag: entityTag(queue), 'cache-control': 'no-store' });
+      return JSON.stringify(queueBody(queue, tails.count(queue)));
+    });
+    return unsent.send(reply.type(JSON_TYPE), text);
   };
 
   app.put<QueueRoute>('/queues/:queue', { config: { verb: 'create', changes: true } }, async (request, reply) => {
     checkParameters({}, request.query);
     const { queue, created } = await queues.create(request.params.queue, createBody(request.body));
     if (created) reply.code(201).header('location', `/queues/${queue.name}`);
-    return answer(reply, queue);
+    return answer(reply, queue.name);
   });
 
   app.get<QueueRoute>('/queues/:queue', { config: { verb: 'stat' }, exposeHeadRoute: true }, async (request, reply) => {
     checkParameters({}, request.query);
-    return answer(reply, queues.get(request.params.queue));
+    return answer(reply, request.params.queue);
   });
 
   // The list shows what the token may stat: so it is open to every token.
+  const inLine = new Line();
   app.get('/queues', { config: {}, exposeHeadRoute: true }, async (request, reply) => {
     checkParameters({}, request.query);
     reply.header('cache-control', 'no-store');
     const mayStat = (name: string): boolean => allows(request.token, 'stat', name);
-    const listed = new Map<string, StatBody | UnreadableBody>();
-    for (const [i, { name }] of queues.all.filter(({ name }) => mayStat(name)).entries()) {
-      if (i % QUEUES_AT_ONCE === QUEUES_AT_ONCE - 1) await nextTurn();
-      // Another one in the meantime, or none.
-      const queue = queues.find(name);
-      if (queue !== undefined && queue.ended === undefined)
-        listed.set(name, statBody(queue.stat(), tails.count(queue)));
-    }
-    for (const one of queues.unreadable) if (mayStat(one.queue)) listed.set(one.queue, unreadableBody(one));
-    return { queues: [...listed.values()].sort((a, b) => (a.queue < b.queue ? -1 : 1)) };
+    // Of those who left before their turn, nobody takes it.
+    const listed = await inLine.run(async () => (request.raw.socket.destroyed ? [] : list(queues, tails, mayStat)));
+    return unsent.send(reply.type(JSON_TYPE), await unsent.make(reply, () => JSON.stringify({ queues: listed })));
   });
+}
+
+/** Works that are done one after the other. */
+class Line {
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** @throws what `work` throws */
+  run<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => undefined);
+    return done;
+  }
+}
+
+/** How each queue stands that is shown, in their order; what is gone meanwhile is left out. */
+async function list(
+  queues: Queues,
+  tails: Tails,
+  isShown: (name: string) => boolean,
+): Promise<Array<StatBody | UnreadableBody>> {
+  const listed = new Map<string, StatBody | UnreadableBody>();
+  for (const [i, { name }] of queues.all.filter(({ name }) => isShown(name)).entries()) {
+    if (i % QUEUES_AT_ONCE === 0) await nextTurn();
+    // Another one in the meantime, or none.
+    const queue = queues.find(name);
+    if (queue !== undefined && queue.ended === undefined) listed.set(name, statBody(queue.stat(), tails.count(queue)));
+  }
+  for (const one of queues.unreadable) if (isShown(one.queue)) listed.set(one.queue, unreadableBody(one));
+  return [...listed.values()].sort((a, b) => (a.queue < b.queue ? -1 : 1));
 }

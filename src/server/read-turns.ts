@@ -13,13 +13,16 @@ export class ReadTurns {
   /** Read in this turn, and in those before it while they brought little: so a small read costs no turn to be counted anew. */
   #bytes = 0;
 
-  /** Reads when it is its turn: at once, unless others before it have read much. @throws what `read` throws */
-  read(read: () => ReadResult): Promise<ReadResult> {
+  /**
+   * Reads when it is its turn: at once, unless others before it have read much. @param bytesOf how much it has brought
+   * @throws what `read` throws
+   */
+  read<T>(read: () => T, bytesOf: (result: T) => number): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#waiting.push(() => {
         try {
           const result = read();
-          this.#bytes += readBytes(result);
+          this.#bytes += bytesOf(result);
           resolve(result);
         } catch (error) {
           reject(error);

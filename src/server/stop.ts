@@ -2,9 +2,10 @@
  * How the server stops: what is under way is finished, what is new is refused, nothing holds it up for long.
  */
 import { setMaxListeners } from 'node:events';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
+import type { Connections } from './connections.js';
 
 /** How long a connection may take for what it is in the middle of; then it is cut. */
 const GRACE_MS = 5000;
@@ -26,11 +27,12 @@ declare module 'fastify' {
  * Makes `app.close()` a graceful stop. The answer aborts when it begins: reads that wait end, tails say goodbye, and what is new
  * is refused (guards.ts).
  */
-export function stopGracefully(app: FastifyInstance): AbortSignal {
+export function stopGracefully(app: FastifyInstance, connections: Connections): AbortSignal {
   const stop = new AbortController();
   // Every socket that is open listens to it.
   setMaxListeners(0, stop.signal);
   const silent = new SilentConnections(app);
+  spareBusy(app.server, connections);
   let accepting = true;
   app.decorate('stopAccepting', async () => {
     accepting = false;
@@ -41,14 +43,37 @@ export function stopGracefully(app: FastifyInstance): AbortSignal {
     accepting = false;
     stop.abort();
     silent.cut();
-    setTimeout(() => cutConnections(app), GRACE_MS).unref();
+    setTimeout(() => cutConnections(app, connections), GRACE_MS).unref();
   });
   app.addHook('onSend', (_request, reply, _payload, done) => {
-    // A connection that outlived its last answer would keep the server alive.
-    if (!accepting) reply.header('connection', 'close');
+    // Nothing more is to be asked for on this connection, and what was asked for already is answered.
+    if (!accepting && connections.isLast(reply.raw)) reply.header('connection', 'close');
     done();
   });
   return stop.signal;
+}
+
+/**
+ * Closes each connection that is idle when the server closes, and the others when they are. Node's own way takes a connection for
+ * idle as soon as its answer is written, be it still on its way, and others behind it to come.
+ */
+function spareBusy(server: Server, connections: Connections): void {
+  const closeIdle = server.closeIdleConnections.bind(server);
+  let isDue = false;
+  // Node calls it as the server stops to accept.
+  server.closeIdleConnections = () => {
+    isDue = false;
+    connections.onAnswered = () => {
+      // Once for all that are answered in this turn.
+      if (!isDue) setImmediate(() => server.closeIdleConnections());
+      isDue = true;
+    };
+    const { busy } = connections;
+    // Only Node knows in which connections a request has begun to arrive: it chooses, and does nothing to those.
+    for (const socket of busy) socket.destroy = () => socket;
+    closeIdle();
+    for (const socket of busy) Reflect.deleteProperty(socket, 'destroy');
+  };
 }
 
 /** A TLS connection knows the one below it. Node does not document that, and tells it in no other way. */
@@ -97,7 +122,7 @@ class SilentConnections {
   }
 }
 
-function cutConnections(app: FastifyInstance): void {
-  app.server.closeAllConnections();
-  for (const socket of app.websocketServer.clients) socket.terminate();
+function cutConnections({ server }: FastifyInstance, { upgraded }: Connections): void {
+  server.closeAllConnections();
+  for (const socket of upgraded) socket.destroy();
 }

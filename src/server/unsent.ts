@@ -1,11 +1,13 @@
 /**
- * Answers to reads that clients have not taken yet: bounded in bytes, for all clients together, and in time for each.
+ * Answers that may be long, to reads, stat and list, and that clients have not taken yet: bounded in bytes, for all clients together,
+ * and in time for each.
  */
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply } from 'fastify';
 import { RoteraError } from '../errors.js';
 import type { ReadResult } from '../queue/read.js';
 import { whenOver } from './gone.js';
+import type { ServerLimits } from './limits.js';
 import { ReadTurns, readBytes } from './read-turns.js';
 
 const MIB = 1024 * 1024;
@@ -15,20 +17,20 @@ const AMPLE_BYTES = 32 * MIB;
 const LEAST_BYTES = 64 * 1024;
 /** From so many on, they get nothing. */
 const MOST_BYTES = 128 * MIB;
-/** What is shorter goes to the system at once, and is not looked at unless something is before it on its connection. */
+/** What is shorter goes to the system at once, and is not looked at: a connection has one answer to a read at a time (pipelines.ts). */
 const SHORT_BYTES = 16 * 1024;
 
 export class Unsent {
-  readonly #stalledMs: number;
+  readonly #limits: Pick<ServerLimits, 'untakenMs' | 'idleMs'>;
   readonly #onCut: () => void;
   readonly #turns = new ReadTurns();
   /** How long the answers that count are, and all of them together. */
   readonly #answers = new Map<ServerResponse, number>();
   #bytes = 0;
 
-  /** @param stalledMs an answer of which nothing is taken for so long is cut, and that is told to `onCut` */
-  constructor(stalledMs: number, onCut: () => void) {
-    this.#stalledMs = stalledMs;
+  /** @param onCut called for each answer that is cut, since nothing of it was taken for too long */
+  constructor(limits: Pick<ServerLimits, 'untakenMs' | 'idleMs'>, onCut: () => void) {
+    this.#limits = limits;
     this.#onCut = onCut;
   }
 
@@ -44,22 +46,35 @@ export class Unsent {
       const bytes = readBytes(result);
       if (bytes >= SHORT_BYTES) this.#count(raw, bytes);
       return result;
-    });
+    }, readBytes);
+  }
+
+  /** Makes a text for an answer in its turn, as a read is made; it counts as one. @throws `overloaded`, and what `make` throws */
+  make({ raw }: FastifyReply, make: () => string): Promise<string> {
+    return this.#turns.read(() => {
+      this.#room(1);
+      const text = make();
+      const bytes = textBytes(text);
+      if (bytes >= SHORT_BYTES) this.#count(raw, bytes);
+      return text;
+    }, textBytes);
   }
 
   /** Sends an answer. */
   send(reply: FastifyReply, body: Buffer | string): FastifyReply {
     const { raw } = reply;
     const bytes = Buffer.byteLength(body);
-    if (bytes < SHORT_BYTES && !this.#answers.has(raw) && !isBehind(raw)) return reply.send(body);
+    if (bytes < SHORT_BYTES && !this.#answers.has(raw)) return reply.send(body);
     this.#count(raw, bytes);
     // The system may hold all of a shorter answer for a client that takes none of it: such a connection is not kept.
     if (this.#bytes > AMPLE_BYTES / 2) reply.header('connection', 'close');
-    // That of the socket: it begins anew with whatever is taken, and Node sets it back for the next request.
-    raw.setTimeout(this.#stalledMs, () => {
+    // That of the socket: it begins anew with whatever is taken.
+    raw.setTimeout(this.#limits.untakenMs, () => {
       this.#onCut();
       raw.destroy();
     });
+    // Before Node looks whether another answer follows, which may be long in coming, or sets the time until the next request.
+    raw.prependOnceListener('finish', () => raw.socket?.setTimeout(this.#limits.idleMs));
     return reply.send(body);
   }
 
@@ -85,5 +100,5 @@ export class Unsent {
   }
 }
 
-/** Whether an answer waits on its connection: behind another one, or behind bytes that the client has yet to take. */
-const isBehind = ({ socket }: ServerResponse): boolean => socket === null || socket.writableLength > 0;
+/** Of a text that is nearly all ASCII. */
+const textBytes = ({ length }: string): number => length;

@@ -33,7 +33,7 @@ async function turnsOf(reads: ReadTurns, sizes: readonly number[]): Promise<Arra
     reads.read(() => {
       made.push({ read, turn });
       return resultOf(size);
-    }),
+    }, readBytes),
   );
   await Promise.all(all);
   clearImmediate(counting);
@@ -67,9 +67,9 @@ t.test('a read that fails fails alone', async (t) => {
   const fail = (): never => {
     throw new Error('of its own');
   };
-  const first = reads.read(() => resultOf(MIB));
-  const failed = reads.read(fail);
-  const last = reads.read(() => resultOf(1));
+  const first = reads.read(() => resultOf(MIB), readBytes);
+  const failed = reads.read(fail, readBytes);
+  const last = reads.read(() => resultOf(1), readBytes);
   await t.rejects(failed, { message: 'of its own' });
   t.equal((await first).count + (await last).count, 2);
 });

@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { pushTexts } from '../support/queues.js';
+import { MIB, pushTexts } from '../support/queues.js';
+import { RawConnection } from '../support/raw.js';
 import { contract, isProblem, startServer } from '../support/server.js';
 
 contract(t, 'stat says how a queue stands', async (t, { queues, send }) => {
@@ -103,3 +104,47 @@ t.test('a list of many queues leaves others their turns', async (t) => {
   t.equal(turns.length, 34);
   for (const one of new Set(turns)) t.ok(turns.filter((turn) => turn === one).length <= 10, `turn ${one}`);
 });
+
+t.test('lists that many ask for are made one after the other', async (t) => {
+  const { queues, send } = await startServer(t);
+  let turn = 0;
+  let counting = setImmediate(function next() {
+    turn++;
+    counting = setImmediate(next);
+  });
+  t.teardown(() => clearImmediate(counting));
+  const turns: number[] = [];
+  for (let i = 0; i < 35; i++) {
+    const { queue } = await queues.create(`q${i}`, { maxBytes: 1000, reserve: false });
+    const { stat } = queue;
+    queue.stat = () => {
+      turns.push(turn);
+      return stat.call(queue);
+    };
+  }
+  const { length } = await Promise.all(Array.from({ length: 10 }, () => send({ path: '/queues' })));
+  t.equal(turns.length, 35 * length);
+  const most = Math.max(...[...new Set(turns)].map((turn) => turns.filter((one) => one === turn).length));
+  t.ok(most <= 10, `${most} in a turn`);
+});
+
+for (const path of ['/queues', '/queues/q'])
+  t.test(`answers of ${path} that nobody takes are bounded`, async (t) => {
+    const { queues, send, url } = await startServer(t);
+    const { queue } = await queues.create('q', { maxBytes: 1000, reserve: false });
+    const { stat } = queue;
+    const stateReason = 'x'.repeat(20 * MIB);
+    let made = 0;
+    queue.stat = () => {
+      made++;
+      return { ...stat.call(queue), stateReason };
+    };
+    for (let i = 1; i <= 7; i++) {
+      const { socket } = await RawConnection.to(Number(new URL(url).port));
+      t.teardown(() => socket.destroy());
+      socket.pause().write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+      while (made < i) await send({ path: '/healthz' });
+    }
+    isProblem(t, await send({ path }), 503, 'overloaded');
+    isProblem(t, await send({ path: '/queues/q/messages' }), 503, 'overloaded');
+  });

@@ -1,11 +1,13 @@
 import { once } from 'node:events';
-import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import { request } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import t from 'tap';
+import { batchOf } from '../../src/batch.js';
 import { certificate, withoutOpenssl } from '../support/certificate.js';
-import { pushTexts, readFrom, texts } from '../support/queues.js';
+import { MIB, pushTexts, readFrom, texts } from '../support/queues.js';
+import { RawConnection } from '../support/raw.js';
 import { isProblem, sendOverHttp, startServer } from '../support/server.js';
 import { tailOverEvents, tailOverWebSocket } from '../support/tails.js';
 import { startListening } from '../support/wire.js';
@@ -74,6 +76,71 @@ t.test('a push that waits for the disk is finished and answered', async (t) => {
   t.equal(answer.headers['connection'], 'close');
   await closed;
   t.strictSame(texts(readFrom(queue, 0)), ['hello']);
+});
+
+t.test('an answer that is on its way is taken whole, and its connection closed then', async (t) => {
+  const { app, queues, url } = await startServer(t);
+  const { queue } = await queues.create('q', { maxBytes: 64 * MIB, reserve: false });
+  await queue.push(batchOf(Array.from({ length: 256 }, () => Buffer.alloc(MIB / 16, 'x'))));
+  const asked = once(app.server, 'request') as Promise<[IncomingMessage, ServerResponse]>;
+  const { hostname, port } = new URL(url);
+  const client = connect(Number(port), hostname);
+  t.teardown(() => client.destroy());
+  client.write(
+    'GET /queues/q/messages?from=0&limit=256&maxBytes=16777216 HTTP/1.1\r\nHost: localhost\r\nAccept: application/vnd.rotera.batch\r\n\r\n',
+  );
+  const [, response] = await asked;
+  if (!response.writableEnded) await once(response, 'prefinish');
+  let all: Promise<Buffer[]> | undefined;
+  const { close } = app.server;
+  app.server.close = (done) => {
+    const server = close.call(app.server, done);
+    all = client.toArray();
+    return server;
+  };
+  await app.close();
+  const [head = '', body = ''] = Buffer.concat((await all) ?? [])
+    .toString('latin1')
+    .split('\r\n\r\n');
+  t.equal(body.length, Number(/content-length: (\d+)/.exec(head)?.[1]));
+});
+
+t.test('pushes behind each other on a connection are all answered', async (t) => {
+  let release = (): void => undefined;
+  const { app, queues, url } = await startServer(t, {
+    // Runs behind the server's own hook.
+    prepare: (app) => app.addHook('preClose', async () => release()),
+  });
+  const { queue } = await queues.create('q', LIMITS);
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let pushing = 0;
+  const push = queue.push.bind(queue);
+  const allPush = new Promise<void>((resolve) => {
+    queue.push = async (...words) => {
+      if (++pushing === 3) resolve();
+      await released;
+      return push(...words);
+    };
+  });
+  const connection = await RawConnection.to(Number(new URL(url).port));
+  t.teardown(() => connection.socket.destroy());
+  connection.socket.write(
+    'POST /queues/q/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx'.repeat(3),
+  );
+  await allPush;
+  const closed = app.close();
+  await connection.until(() => false);
+  t.strictSame(
+    connection.answers.map(({ status, headers }) => [status, headers['connection']]),
+    [
+      [200, 'keep-alive'],
+      [200, 'keep-alive'],
+      [200, 'close'],
+    ],
+  );
+  await closed;
 });
 
 t.test('a push whose body is still to come is finished, not cut off', async (t) => {
