@@ -3,6 +3,7 @@
  * and in time for each.
  */
 import type { ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import type { FastifyReply } from 'fastify';
 import { RoteraError } from '../errors.js';
 import type { ReadResult } from '../queue/read.js';
@@ -74,7 +75,8 @@ export class Unsent {
       raw.destroy();
     });
     // Before Node looks whether another answer follows, which may be long in coming, or sets the time until the next request.
-    raw.prependOnceListener('finish', () => raw.socket?.setTimeout(this.#limits.idleMs));
+    const { socket } = raw.req;
+    if (socket instanceof Socket) raw.prependOnceListener('finish', () => socket.setTimeout(this.#limits.idleMs));
     return reply.send(body);
   }
 

@@ -154,25 +154,6 @@ export function limits(t: Test): void {
     while ((await wire.send({ path: '/queues/q' })).json['tails'] !== 1) await new Promise(setImmediate);
   });
 
-  t.test('a tail that waits behind another of its connection ends with it', async (t) => {
-    const wire = await startListening(t);
-    const queue = await makeQueue(wire);
-    const waits: Array<Promise<boolean>> = [];
-    const { waitFor } = queue;
-    t.intercept(queue, 'waitFor', {
-      value: (...asked: Parameters<typeof waitFor>) => {
-        const wait = waitFor.apply(queue, asked);
-        waits.push(wait);
-        return wait;
-      },
-    });
-    const client = await RawConnection.to(wire.port);
-    client.socket.write('GET /queues/q/tail HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(2));
-    while (waits.length < 2) await new Promise(setImmediate);
-    client.socket.destroy();
-    t.strictSame(await Promise.all(waits), [false, false], 'nobody waits any more');
-  });
-
   t.test('a tail that is not read costs one piece of memory', async (t) => {
     const wire = await startListening(t);
     const queue = await makeQueue(wire, { maxBytes: 64 * MIB });
