@@ -65,6 +65,13 @@ const snapshotsOf = (readers: string): number[] =>
 
 const ignore = (): void => undefined;
 
+/** What stays goes at the next start (leftovers.ts): the lock file is there, and the file can be opened. */
+function removeNow(temporary: string): void {
+  try {
+    rmSync(temporary, { force: true });
+  } catch {}
+}
+
 /**
  * Makes the lock file of a rot file when there is none. Whole, and under another name first: a program that opens the file in the same
  * moment must find it complete or not at all. What is written over one that LMDB uses already takes its locks and its transaction
@@ -82,7 +89,7 @@ function makeLockFile(path: string, readOnly: boolean): void {
     // LMDB does without one on a read-only mount: nobody else can write either.
     if (code !== 'EEXIST' && !(readOnly && code === 'EROFS')) throw error;
   } finally {
-    rmSync(temporary, { force: true });
+    removeNow(temporary);
   }
 }
 

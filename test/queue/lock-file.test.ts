@@ -4,9 +4,9 @@ import fs, { rmSync, writeFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { Environment } from '../../src/queue/environment.js';
-import { openQueues, readAll, SMALL } from '../support/queues.js';
+import { openQueues, pushTexts, readAll, SMALL } from '../support/queues.js';
 
 const QUEUES = fileURLToPath(new URL('../../dist/src/queue/queues.js', import.meta.url));
 const BATCH = fileURLToPath(new URL('../../dist/src/batch.js', import.meta.url));
@@ -63,4 +63,36 @@ t.test('a program that opens a file in the same moment as its server takes no lo
 
   const queues = await openQueues(t, join(directory, 'rots'));
   t.strictSame(readAll(queues.get('q')).texts, ['first', 'second']);
+});
+
+/** Lets one call of `fs` about a temporary file of queue `q` fail. */
+function failOnce(t: Test, call: 'writeFileSync' | 'rmSync', code: string): void {
+  const real = fs[call] as (...words: unknown[]) => unknown;
+  const restore = (): void => {
+    Object.assign(fs, { [call]: real });
+    syncBuiltinESMExports();
+  };
+  t.teardown(restore);
+  const failing = (path: unknown, ...words: unknown[]): unknown => {
+    if (!String(path).includes('.q.rot.tmp-')) return real(path, ...words);
+    restore();
+    throw Object.assign(new Error(`${code}: on purpose`), { code });
+  };
+  Object.assign(fs, { [call]: failing });
+  syncBuiltinESMExports();
+}
+
+t.test('a queue whose lock file finds no room is opened as soon as it does', async (t) => {
+  const queues = await openQueues(t, t.testdir());
+  failOnce(t, 'writeFileSync', 'ENOSPC');
+  await t.rejects(queues.create('q', SMALL), { code: 'queue_unreadable' });
+  await queues.rescan();
+  t.equal((await pushTexts(queues.get('q'), 'first')).first, 0);
+});
+
+t.test('a temporary lock file that cannot be removed keeps no queue from being opened', async (t) => {
+  const queues = await openQueues(t, t.testdir());
+  failOnce(t, 'rmSync', 'EIO');
+  const { queue } = await queues.create('q', SMALL);
+  t.equal((await pushTexts(queue, 'first')).first, 0);
 });
