@@ -42,8 +42,15 @@ export function makeLockFile(path: string, readOnly: boolean): void {
     // LMDB does without one on a read-only mount: nobody else can write either.
     if (code !== 'EEXIST' && !(readOnly && code === 'EROFS')) throw error;
   } finally {
-    rmSync(temporary, { force: true });
+    removeNow(temporary);
   }
+}
+
+/** What stays goes at the next start (leftovers.ts): the lock file is there, and the file can be opened. */
+function removeNow(temporary: string): void {
+  try {
+    rmSync(temporary, { force: true });
+  } catch {}
 }
 
 /** Fills a new file, which is to be used by whoever can use the rot file: root above all looks at the files of servers. */

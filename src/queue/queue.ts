@@ -253,6 +253,8 @@ export class Queue {
   }
 
   async #commit(writes: readonly Write[]): Promise<unknown[]> {
+    // LMDB may not even read after a failed write: those that waited behind it are refused as it was.
+    if (this.#file.failure !== undefined) throw this.#file.failure;
     const now = this.#options.now();
     const group = new Group(this.#file, now);
     const results = writes.map((write) => {

@@ -7,7 +7,7 @@ import { isRoteraError, messageOf, RoteraError, systemCode } from '../errors.js'
 import { newBlockCache } from './block-store.js';
 import { createRotFile } from './create.js';
 import { type DirectoryLock, lockDirectory } from './directory-lock.js';
-import { syncDirectory } from './disk.js';
+import { isNoSpace, syncDirectory } from './disk.js';
 import { markFailed, tryAgain } from './failed-mark.js';
 import { fingerprintOf } from './fingerprint.js';
 import { removeLeftovers, removeSoon } from './leftovers.js';
@@ -26,8 +26,11 @@ export interface Unreadable {
   readonly reason: RoteraError;
 }
 
-/** Whether a file that cannot be opened for this reason can be later, as it is. */
-const isPassing = (reason: RoteraError): boolean => reason.code === 'overloaded';
+/** Whether nothing was left to open a file with: then it is not the file that is wrong. */
+const isOverloaded = (reason: RoteraError): boolean => reason.code === 'overloaded';
+
+/** Whether a file that cannot be opened for this reason can be later, as it is: also when a full disk had no room for its lock file. */
+const isPassing = (reason: RoteraError): boolean => isOverloaded(reason) || isNoSpace(reason.cause);
 
 /** What became of a file in the directory. */
 export type QueuesChange =
@@ -125,7 +128,7 @@ export class Queues {
     checkName(name);
     const unreadable = this.#unreadable.get(name);
     if (unreadable !== undefined) {
-      if (isPassing(unreadable.reason)) throw unreadable.reason;
+      if (isOverloaded(unreadable.reason)) throw unreadable.reason;
       const text = `The queue ${name} cannot be read: ${unreadable.reason.message}`;
       throw new RoteraError('queue_unreadable', text, { reason: unreadable.reason.message });
     }

@@ -3,8 +3,9 @@
  * time, and nothing must ever have been acknowledged that a restart does not find.
  */
 import { controls } from './faults/controls.js';
-import { type Fault, type Kind, TRIED, unanswerable } from './faults/fault.js';
+import { type Fault, type Kind, TRIED, unanswerable, unfit } from './faults/fault.js';
 import { Faulter } from './faults/faulter.js';
+import { QUEUES, WORKS } from './faults/work.js';
 import type { Outcome, Proof, Trial } from './proof.js';
 import { Random } from './random.js';
 import { Shim } from './shim.js';
@@ -29,15 +30,17 @@ async function prove(trial: Trial): Promise<Outcome> {
   const shim = Shim.compile(trial.directory);
   const faulter = new Faulter(trial, shim);
   const all = await faulter.faults(new Random(trial.seed).fork(1));
-  trial.print(`${all.length} faults are possible at the calls of one run`);
+  trial.print(`${all.length} faults are possible at the calls of ${WORKS.length} kinds of run`);
   const violations = await strike(faulter, all, trial);
+  const holding = unfit(faulter.calls, QUEUES * WORKS.length);
+  if (holding > 0) violations.push(`${holding} writes and syncs on the thread that serves everybody`);
   const kinds = (Object.keys(TRIED) as Kind[]).filter((kind) => TRIED[kind].hang !== undefined);
   return {
     rounds: faulter.struck,
     facts: [
       ['longest until an answer, ms', Math.ceil(faulter.slowestMs)],
       ...kinds.map((kind): [string, number] => [
-        `${kind}: calls of a run in which no hang can be answered`,
+        `${kind}: calls of the ${WORKS.length} kinds of run in which no hang can be answered`,
         unanswerable(faulter.calls, kind),
       ]),
       ...[...faulter.counts]

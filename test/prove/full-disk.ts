@@ -25,6 +25,8 @@ const GROWN = { maxBytes: 64 * MIB, reserve: false };
 const BATCH_BYTES = 256 * 1024;
 /** A push to a full disk is looked at more closely each so many times. */
 const LOOK_EVERY = 25;
+/** So many large pushes at the most fit into the free pages of a queue. */
+const LARGE_PUSHES = 64;
 /** How long the server may take to see a file that it could not open before. */
 const PATIENCE_MS = 10_000;
 
@@ -142,6 +144,7 @@ class FullDisk {
     this.facts.push(['bytes pushed to the reserved queue, disk full', await this.#rotate(kept)]);
     await this.#refused(grown, rounds, (done) => progress(done, rounds));
     await this.#noNewFiles();
+    await this.#goesOn(grown);
     await this.#reopened([kept, grown]);
     this.#disk.free();
     this.#expect((await grown.push()) === undefined, 'grown: a push is refused though there is room again');
@@ -202,6 +205,19 @@ class FullDisk {
       this.#expect(state === 'ok', `${queue.queue}: is ${state} though only the disk is full`);
     }
     this.facts.push(['pushes refused', refused], ['pushes taken into free pages meanwhile', accepted]);
+  }
+
+  /** Refuses a push that it takes as soon as there is room, without a start in between. */
+  async #goesOn(queue: Pushed): Promise<void> {
+    let code: string | undefined;
+    // What fits into pages that are free is taken.
+    for (let i = 0; i < LARGE_PUSHES && code === undefined; i++) code = await queue.push(MIB);
+    this.#expect(code === 'disk_full', `${queue.queue}: a large push to the full disk is answered with ${code}`);
+    this.#disk.free();
+    code = await queue.push(MIB);
+    this.#expect(code === undefined, `${queue.queue}: a push is refused (${code}) though there is room again`);
+    for await (const wrong of queue.wrong()) this.violations.push(wrong);
+    this.#disk.fill();
   }
 
   /** A queue that cannot be made leaves nothing. */

@@ -3,6 +3,12 @@
  */
 import type { Limits } from '../../src/queue/limits.js';
 
+/**
+ * A writer stops for the rest of its session when so many of its pushes are refused, times as many as it has under way: those behind
+ * one that is refused are refused with it.
+ */
+export const REFUSALS = 3;
+
 /** Work for `children/pusher.ts`. The same plan makes the same pushes, in an order that the scheduler chooses. */
 export interface Plan {
   readonly directory: string;
@@ -68,8 +74,16 @@ export type Said =
   | { readonly is: 'created'; readonly queue: string; readonly createdAt: number; readonly ms: number }
   /** `copy` is made of `queue`, in the same directory. */
   | { readonly is: 'copying' | 'copied'; readonly queue: string; readonly copy: string }
-  /** A cursor is to be moved to a position; it stands there. */
-  | { readonly is: 'moving' | 'moved'; readonly queue: string; readonly cursor: string; readonly position: number }
+  /** A cursor is to be moved to a position. */
+  | { readonly is: 'moving'; readonly queue: string; readonly cursor: string; readonly position: number }
+  /** It stands there. */
+  | {
+      readonly is: 'moved';
+      readonly queue: string;
+      readonly cursor: string;
+      readonly position: number;
+      readonly ms: number;
+    }
   | ({ readonly is: 'pushing' } & Claim)
   | {
       readonly is: 'pushed';
@@ -86,8 +100,12 @@ export type Said =
   | { readonly is: 'failed'; readonly code: string }
   | {
       readonly is: 'refused';
-      /** A start, one of the files that it found, a create or a push. */
-      readonly what: 'open' | 'file' | 'create' | 'push';
+      /** A start, one of the files that it found, a create, a push, or a move of a cursor. */
+      readonly what: 'open' | 'file' | 'create' | 'push' | 'ack';
+      /** Whose, but for a start. */
+      readonly queue?: string;
+      /** Who pushed. */
+      readonly writer?: number;
       readonly code: string;
       readonly ms: number;
     };

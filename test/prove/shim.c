@@ -37,9 +37,10 @@
 
 /*
  * EXTEND: a write behind the end of its file, which needs room on the disk. ENGINE: a call of the engine, through node, not of
- * LMDB. POOL: a call on another thread than the first, which serves everybody.
+ * LMDB. POOL: a call on another thread than the first, which serves everybody. MARK: a call for a mark (seen-mark.ts), or for its name,
+ * which the engine does without.
  */
-enum { WRITE = 1, SYNC = 2, TRUNCATE = 4, NAME = 8, OPEN = 16, EXTEND = 32, READ = 64, ENGINE = 128, POOL = 256 };
+enum { WRITE = 1, SYNC = 2, TRUNCATE = 4, NAME = 8, OPEN = 16, EXTEND = 32, READ = 64, ENGINE = 128, POOL = 256, MARK = 512 };
 enum { GO_ON = 0, SHORT = -1, NO_SYNC = -2 };
 
 struct entry {
@@ -154,10 +155,15 @@ static void tell(int kind) {
   errno = before;
 }
 
+/* Names given to marks, and to other files, of which the directory was not synced yet. */
+static atomic_int marks, names;
+
+static int is_mark(const char *path) { return strstr(base(path), ".seen") != NULL; }
+
 /* Counts a call. What is to become of it: an errno to fail with, or one of the enum. */
 static int disturb(int kind, const char *path, const void *caller) {
   if (!(shim.calls & kind) || (shim.match && !strstr(path, shim.match))) return GO_ON;
-  kind |= origin(caller);
+  kind |= origin(caller) | (is_mark(path) ? MARK : 0);
   if ((kind & shim.only) != shim.only) return GO_ON;
   long call = atomic_fetch_add(&calls, 1);
   if (call < shim.at || (shim.count >= 0 && call >= shim.at + shim.count)) return GO_ON;
@@ -254,17 +260,25 @@ ssize_t read(int fd, void *into, size_t length) {
   return most < 0 ? -1 : real(fd, into, (size_t)most);
 }
 
+/* A directory does not say for which name it is synced: while names of both kinds wait for that, it is taken for a mark's. */
+static int sync_of_name(void) {
+  int waits = atomic_load(&marks) > 0;
+  if (atomic_load(&names) > 0) atomic_fetch_sub(&names, 1);
+  else if (waits) atomic_fetch_sub(&marks, 1);
+  return waits ? MARK : 0;
+}
+
 static int sync_with(int fd, int (*real)(int), const void *caller) {
   char path[PATH_MAX];
   struct stat stat;
   if (!ours_open(fd, path, &stat)) return real(fd);
-  int fate = disturb(SYNC, path, caller);
+  uint8_t directory = S_ISDIR(stat.st_mode) != 0;
+  int fate = disturb(SYNC | (directory ? sync_of_name() : 0), path, caller);
   if (fate > 0) {
     errno = fate;
     return -1;
   }
   if (fate == NO_SYNC) return 0;
-  uint8_t directory = S_ISDIR(stat.st_mode) != 0;
   record((struct entry){directory ? 'D' : 'F', .inode = stat.st_ino}, base(path), 0, 0);
   int done = real(fd);
   if (done == 0) record((struct entry){directory ? 'd' : 'f', .inode = stat.st_ino}, "", 0, 0);
@@ -302,6 +316,7 @@ static int named(int done, const char *gone, const char *come) {
   struct stat file;
   if (done != 0) return done;
   if (come && ours(come) && stat(come, &file) == 0) {
+    atomic_fetch_add(is_mark(come) ? &marks : &names, 1);
     struct iovec old = {(void *)(gone ? base(gone) : ""), gone ? strlen(base(gone)) : 0};
     record((struct entry){.type = 'L', .inode = file.st_ino}, base(come), &old, 1);
   } else if (gone && ours(gone)) {
@@ -339,7 +354,9 @@ static int open_with(const char *path, int flags, int mode, const void *caller) 
   struct stat file;
   if (!inside(path)) return real(path, flags, mode);
   int lock = !ours(path);
-  if (!(lock && !(origin(caller) & ENGINE)) && refused(OPEN, path, caller)) return -1;
+  /* A directory is opened to be synced. */
+  int of_mark = !strcmp(path, shim.directory) && atomic_load(&marks) > 0 ? MARK : 0;
+  if (!(lock && !(origin(caller) & ENGINE)) && refused(OPEN | of_mark, path, caller)) return -1;
   int known = stat(path, &file) == 0, cleared = known && (flags & O_TRUNC) && file.st_size > 0;
   int fd = real(path, flags, mode);
   if (fd < 0 && (errno == EMFILE || errno == ENFILE)) tell(OPEN | origin(caller));

@@ -10,8 +10,11 @@ import { SAY_FD } from './child.js';
 /** Kinds of calls, as numbers to add up; `extend` is a write that makes its file longer. */
 export const CALLS = { write: 1, sync: 2, truncate: 4, name: 8, open: 16, extend: 32, read: 64 } as const;
 
-/** What a call may be besides: of the engine, not of lmdb; on another thread than the one that serves everybody. */
-export const ORIGINS = { engine: 128, pool: 256 } as const;
+/**
+ * What a call may be besides: of the engine, not of lmdb; on another thread than the one that serves everybody; for a mark, which
+ * the engine does without (seen-mark.ts).
+ */
+export const ORIGINS = { engine: 128, pool: 256, mark: 512 } as const;
 
 /** What happens to a call, as shim.c spells it. */
 export type Disturbance = `errno=${number}` | `short=${number}` | `delay=${number}` | 'sync=0' | 'kill=9' | 'count=0';

@@ -4,7 +4,7 @@ import fs, { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { Environment } from '../../src/queue/environment.js';
 import { openQueues, pushTexts, readAll, SMALL } from '../support/queues.js';
 
@@ -120,4 +120,36 @@ t.test('where there are no hard links, LMDB makes the lock file', async (t) => {
     readdirSync(directory).filter((name) => name.includes('.tmp-')),
     [],
   );
+});
+
+/** Lets one call of `fs` about a temporary file of queue `q` fail. */
+function failOnce(t: Test, call: 'openSync' | 'rmSync', code: string): void {
+  const real = fs[call] as (...words: unknown[]) => unknown;
+  const restore = (): void => {
+    Object.assign(fs, { [call]: real });
+    syncBuiltinESMExports();
+  };
+  t.teardown(restore);
+  const failing = (path: unknown, ...words: unknown[]): unknown => {
+    if (!String(path).includes('.q.rot.tmp-')) return real(path, ...words);
+    restore();
+    throw Object.assign(new Error(`${code}: on purpose`), { code });
+  };
+  Object.assign(fs, { [call]: failing });
+  syncBuiltinESMExports();
+}
+
+t.test('a queue whose lock file finds no room is opened as soon as it does', async (t) => {
+  const queues = await openQueues(t, t.testdir());
+  failOnce(t, 'openSync', 'ENOSPC');
+  await t.rejects(queues.create('q', SMALL), { code: 'queue_unreadable' });
+  await queues.rescan();
+  t.equal((await pushTexts(queues.get('q'), 'first')).first, 0);
+});
+
+t.test('a temporary lock file that cannot be removed keeps no queue from being opened', async (t) => {
+  const queues = await openQueues(t, t.testdir());
+  failOnce(t, 'rmSync', 'EIO');
+  const { queue } = await queues.create('q', SMALL);
+  t.equal((await pushTexts(queue, 'first')).first, 0);
 });

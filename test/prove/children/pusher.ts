@@ -10,15 +10,13 @@ import type { Queue } from '../../../src/queue/queue.js';
 import { ROT_SUFFIX } from '../../../src/queue/queue-name.js';
 import { Queues } from '../../../src/queue/queues.js';
 import { messageOf, SHORTEST } from '../messages.js';
-import { type Claim, type Plan, producerOf } from '../plan.js';
+import { type Claim, type Plan, producerOf, REFUSALS } from '../plan.js';
 import { Random } from '../random.js';
 import { consume } from './consume.js';
 import { job, say } from './say.js';
 
 /** Most payload bytes of one push. */
 const PUSH_BYTES = 1024 * 1024;
-/** A writer whose pushes are refused so often stops. */
-const REFUSALS = 3;
 
 /** How a process ends whose write failed, and how long that may take before it is killed, as src/main.ts has it; ms. */
 const EXIT_FAILED = 70;
@@ -65,7 +63,8 @@ class Writer {
   /** Makes its pushes to one queue, some of them at the same time. */
   async work(queue: Queue): Promise<void> {
     const waiting = new Set<Promise<void>>();
-    for (let i = 0; i < plan.pushes && this.#refusals < REFUSALS; i++) {
+    this.#refusals = 0;
+    for (let i = 0; i < plan.pushes && this.#refusals < REFUSALS * plan.inFlight; i++) {
       const push = this.#push(queue).finally(() => waiting.delete(push));
       waiting.add(push);
       if (waiting.size >= plan.inFlight) await Promise.race(waiting);
@@ -91,7 +90,8 @@ class Writer {
       if (!plan.acknowledgesEarly) say({ ...pushed, first, ms: performance.now() - began });
     } catch (error) {
       if (removed.has(queue) && codeOf(error) === 'queue_not_found') return;
-      say({ is: 'refused', what: 'push', code: codeOf(error), ms: performance.now() - began });
+      const words = { what: 'push', queue: queue.name, writer, code: codeOf(error) };
+      say({ is: 'refused', ...words, ms: performance.now() - began });
       this.#refusals++;
       this.#number = ++writers;
       this.#sequences.clear();
@@ -149,7 +149,7 @@ async function create(queues: Queues, name: string): Promise<Queue | undefined> 
     say({ is: 'created', queue: name, createdAt, ms: performance.now() - began });
     return queue;
   } catch (error) {
-    say({ is: 'refused', what: 'create', code: codeOf(error), ms: performance.now() - began });
+    say({ is: 'refused', what: 'create', queue: name, code: codeOf(error), ms: performance.now() - began });
     return undefined;
   }
 }
@@ -177,7 +177,8 @@ async function session(crew: readonly Writer[], last: boolean): Promise<void> {
   if (queues === undefined) return;
   say({ is: 'opened', ms: performance.now() - began });
   if (plan.handles !== null && !short) useHandles(plan.handles);
-  for (const { reason } of queues.unreadable) say({ is: 'refused', what: 'file', code: reason.code, ms: 0 });
+  for (const { queue, reason } of queues.unreadable)
+    say({ is: 'refused', what: 'file', queue, code: reason.code, ms: 0 });
   const served: Queue[] = [];
   for (const name of plan.queues) {
     const queue = queues.all.find((one) => one.name === name) ?? (await create(queues, name));

@@ -1,10 +1,15 @@
 /**
  * What may come of a fault: who is refused with what, and whether the process may end.
  */
-import { complaintAbout, type Ended } from '../child.js';
-import type { Said } from '../plan.js';
+import { complaintAbout } from '../child.js';
 import { ORIGINS } from '../shim.js';
 import type { Fault } from './fault.js';
+import type { Refused } from './heard.js';
+import { tooLate } from './late.js';
+import { stopped } from './rest.js';
+import type { Run } from './run.js';
+import { untold } from './told.js';
+import { pushesOf, SESSIONS } from './work.js';
 
 /** How a process ends that gave up after a failed write. */
 const EXIT_FAILED = 70;
@@ -31,9 +36,28 @@ const UNMADE: Allowed = { refused: ['directory_unusable'], givesUp: ['queue_read
 const FULL: Allowed = { refused: ['disk_full'], opens: ['directory_unusable'] };
 const LATE: Allowed = { refused: ['commit_timeout'], givesUp: ['commit_timeout'] };
 
+/** A file without a lock file cannot be opened. */
+const UNLOCKED: Allowed = { refused: ['queue_unreadable'] };
+
+/** The engine writes on the thread that serves everybody only to make a lock file; what it cannot remove there, it leaves. */
+function ofLockFile({ kind, act }: Fault): Allowed {
+  const fails = act === 'EIO' || act === 'ENOSPC';
+  return fails && (kind === 'write' || kind === 'extend') ? UNLOCKED : NOTHING;
+}
+
 /** What may come of a fault at one call: a sum of CALLS and ORIGINS. */
-function allowedAt({ kind, act }: Fault, call: number): Allowed {
+function allowedAt(fault: Fault, call: number): Allowed {
+  const { kind, act } = fault;
   const ofLmdb = (call & ORIGINS.engine) === 0;
+  const ofPool = (call & ORIGINS.pool) !== 0;
+  if (
+    !ofLmdb &&
+    !ofPool &&
+    (kind === 'write' || kind === 'extend' || kind === 'name') &&
+    act !== 'kill' &&
+    act !== 'hang'
+  )
+    return ofLockFile(fault);
   switch (act) {
     case '100 ms':
       return NOTHING;
@@ -74,32 +98,28 @@ function allowed(fault: Fault, struck: readonly number[]): Required<Allowed> {
   };
 }
 
-type Refusal = Pick<Extract<Said, { is: 'refused' }>, 'what' | 'code'>;
-
-/** What came of a run. */
-export interface Run {
-  readonly struck: readonly number[];
-  readonly ended: Ended;
-  readonly refused: readonly Refusal[];
-  /** The code with which it gave up, if it did. */
-  readonly failed: string | undefined;
-  /** Pushes acknowledged, of so many that it makes. */
-  readonly acknowledged: number;
-  readonly pushes: number;
-}
+/** Refused because an earlier push of the same producer was, in a queue that goes on: one that has failed refuses all alike. */
+const isBehind = ({ what, code, writer }: Refused, others: readonly Refused[]): boolean =>
+  what === 'push' && code === 'producer_gap' && others.some((one) => one.writer === writer && one.code !== code);
 
 /** What must not be of a run with a fault; empty when all may be. */
 export function complaints(fault: Fault, run: Run): string[] {
-  const { struck, ended, refused, failed, acknowledged, pushes } = run;
+  const { struck, ended, heard } = run;
   const { code, signal, late } = ended;
+  const { failed, refused } = heard;
   const may = allowed(fault, struck);
   const givenUp = failed === undefined ? [] : may.givesUp;
-  const fits = ({ what, code }: Refusal): boolean =>
-    [...may.refused, ...givenUp, ...(what === 'open' ? may.opens : [])].includes(code);
-  const unfit = refused.filter((refusal) => !fits(refusal)).map(({ what, code }) => `${what} refused with ${code}`);
+  const fits = (one: Refused): boolean =>
+    [...may.refused, ...givenUp, ...(one.what === 'open' ? may.opens : [])].includes(one.code) ||
+    (failed === undefined && isBehind(one, refused));
+  const unfit = refused.filter((one) => !fits(one)).map(({ what, code }) => `${what} refused with ${code}`);
   const wrong = [...new Set(unfit)];
   if (failed !== undefined && !may.givesUp.includes(failed)) wrong.push(`gave up with ${failed}`);
+  const slow = tooLate(fault, run);
+  if (slow !== undefined) wrong.push(slow);
   if (late) return [...wrong, 'it hung'];
+  const secret = untold(fault, run);
+  if (secret !== undefined) wrong.push(secret);
   if (fault.act === 'kill' && struck.length > 0 && signal !== 'SIGKILL') wrong.push('the kill did not end it');
   if (failed !== undefined) {
     // One that gave up and could not exit, since a call hangs, kills itself.
@@ -108,10 +128,18 @@ export function complaints(fault: Fault, run: Run): string[] {
   }
   if (signal !== null && may.dies.includes(signal)) return wrong;
   const complaint = complaintAbout(ended);
-  if (complaint !== undefined) wrong.push(complaint);
-  if (complaint === undefined && refused.length === 0 && acknowledged !== pushes)
-    wrong.push(`${acknowledged} of ${pushes} pushes were answered`);
+  if (complaint !== undefined) return [...wrong, complaint];
+  if (fault.count === 1) wrong.push(...stopped(run, fault.work));
+  else if (refused.length === 0) wrong.push(...unanswered(fault, run));
   return wrong;
+}
+
+/** Where nothing is refused, all pushes are acknowledged. */
+function unanswered({ work }: Fault, { heard }: Run): string[] {
+  const { main, made } = pushesOf(work);
+  const wanted = SESSIONS * (main + made);
+  const answered = heard.sessions.reduce((sum, { acknowledged: { main, made } }) => sum + main + made, 0);
+  return answered === wanted ? [] : [`${answered} of ${wanted} pushes were answered`];
 }
 
 /** Who made a call. */

@@ -28,10 +28,34 @@ const WRONGS: readonly Wrong[] = [
     as: /acknowledged id \d+ is lost/,
   },
   {
-    name: 'acknowledged before it is synced',
+    name: 'acknowledged before its sync has failed, and nothing written behind that',
     acknowledgesEarly: true,
     by: ({ kind, act }) => kind === 'sync' && act === 'EIO',
     as: /acknowledged id \d+ is lost/,
+  },
+  {
+    name: 'acknowledged though its sync has failed',
+    isSilent: true,
+    by: ({ kind, act }) => kind === 'sync' && act === 'EIO',
+    as: /a failure of a commit was told to nobody/,
+  },
+  {
+    name: 'acknowledged though its sync hangs',
+    isSilent: true,
+    by: ({ kind, act }) => kind === 'sync' && act === 'hang',
+    as: /a hang of a commit was told to nobody/,
+  },
+  {
+    name: 'made though a sync of it has failed',
+    isSilent: true,
+    by: ({ kind, act }) => kind === 'sync' && act === 'EIO',
+    as: /a failure of a sync of the engine was told to nobody/,
+  },
+  {
+    name: 'a queue that never finds room again',
+    runs: replaced([{ module: '/src/queue/allocation.js', by: './allocation.js' }]),
+    by: ({ kind, act, count, work }) => kind === 'extend' && act === 'ENOSPC' && count === 1 && !work.reserve,
+    as: /disk_full was the answer to \d+ pushes/,
   },
   {
     name: 'created before it has its name',
@@ -48,7 +72,7 @@ const WRONGS: readonly Wrong[] = [
   {
     name: 'no deadline for the disk',
     runs: replaced([{ module: '/src/queue/deadline.js', by: './deadline.js' }]),
-    hang: { ms: 4000, answerMs: 3500 },
+    hang: { hangMs: 4000, answerMs: 3500 },
     by: ({ kind, act }) => kind === 'sync' && act === 'hang',
     as: /an answer took \d+ ms/,
   },

@@ -3,6 +3,7 @@
  */
 import type { Random } from '../random.js';
 import { CALLS, type Disturbance, ORIGINS } from '../shim.js';
+import type { Work } from './work.js';
 
 export const EIO = 5;
 export const EINTR = 4;
@@ -22,6 +23,8 @@ export interface Fault {
   readonly act: Act;
   readonly at: number;
   readonly count: 1 | -1;
+  /** What the process does that it happens to. */
+  readonly work: Work;
 }
 
 /** How the shim is told. */
@@ -37,15 +40,15 @@ export const DISTURBANCES: Readonly<Record<Exclude<Act, 'few handles'>, Disturba
 
 /**
  * Files are opened, read and named by the engine and by lmdb. Errors of lmdb's own opens end the process, which the engine
- * cannot help. What hangs on the thread that serves everybody cannot be answered in time; its writes and syncs are tried
- * nevertheless, since there must be none.
+ * cannot help. What hangs on the thread that serves everybody cannot be answered in time: of writes and syncs there are none but those
+ * of lock files.
  */
 const { engine, pool } = ORIGINS;
 const ANY = 0;
 
 /** What is tried at which calls: the sum of origins that a call must have. */
 export const TRIED: Readonly<Record<Kind, Partial<Record<Exclude<Act, 'few handles'>, number>>>> = {
-  write: { EIO: ANY, EINTR: ANY, 'cut short': ANY, '100 ms': ANY, hang: ANY, kill: ANY },
+  write: { EIO: ANY, EINTR: ANY, 'cut short': ANY, '100 ms': ANY, hang: pool, kill: ANY },
   // Room once given is never taken away, so only these meet a full disk.
   extend: { ENOSPC: ANY },
   sync: { EIO: ANY, EINTR: ANY, ENOSPC: ANY, '100 ms': ANY, hang: ANY, kill: ANY },
@@ -59,19 +62,19 @@ const LASTING: ReadonlySet<Act> = new Set<Act>(['EIO', 'ENOSPC', 'hang']);
 
 const isOf = (call: number, kind: Kind, only: number): boolean => (call & CALLS[kind]) !== 0 && (call & only) === only;
 
-/** Every fault that can happen in a run that made these calls. */
-export function faultsOf(calls: readonly number[]): Fault[] {
+/** Every fault that can happen in a run that did this work with these calls. */
+export function faultsOf(work: Work, calls: readonly number[]): Fault[] {
   const faults: Fault[] = [];
   for (const [kind, acts] of Object.entries(TRIED) as Array<[Kind, (typeof TRIED)[Kind]]>) {
     for (const [act, only] of Object.entries(acts) as Array<[Act, number]>) {
       const many = calls.filter((call) => isOf(call, kind, only)).length;
       for (let at = 0; at < many; at++) {
-        faults.push({ kind, act, at, count: 1 });
-        if (LASTING.has(act)) faults.push({ kind, act, at, count: -1 });
+        faults.push({ kind, act, at, count: 1, work });
+        if (LASTING.has(act)) faults.push({ kind, act, at, count: -1, work });
       }
     }
   }
-  for (let at = 0; at < ENOUGH_HANDLES; at++) faults.push({ kind: 'handles', act: 'few handles', at, count: -1 });
+  for (let at = 0; at < ENOUGH_HANDLES; at++) faults.push({ kind: 'handles', act: 'few handles', at, count: -1, work });
   return faults;
 }
 
@@ -95,7 +98,17 @@ export function inTurns(faults: readonly Fault[], random: Random): Fault[] {
 export const unanswerable = (calls: readonly number[], kind: Kind): number =>
   calls.filter((call) => isOf(call, kind, ANY) && (call & pool) === 0).length;
 
-export const nameOf = ({ kind, act, at, count }: Fault): string =>
+/** Calls that there must not be on that thread: writes of lmdb, syncs, and more writes than lock files are made. */
+export function unfit(calls: readonly number[], lockFiles: number): number {
+  const held = calls.filter((call) => (call & pool) === 0);
+  const writes = held.filter((call) => isOf(call, 'write', engine)).length;
+  const others = held.filter(
+    (call) => isOf(call, 'sync', ANY) || (isOf(call, 'write', ANY) && !isOf(call, 'write', engine)),
+  );
+  return others.length + Math.max(0, writes - lockFiles);
+}
+
+export const nameOf = ({ kind, act, at, count, work }: Fault): string =>
   kind === 'handles'
-    ? `only ${at} more file handles`
-    : `${act} at ${kind} ${at}${count === -1 ? ' and all after' : ''}`;
+    ? `only ${at} more file handles, ${work.name}`
+    : `${act} at ${kind} ${at}${count === -1 ? ' and all after' : ''}, ${work.name}`;

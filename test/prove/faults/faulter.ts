@@ -11,7 +11,10 @@ import type { Trial } from '../proof.js';
 import type { Random } from '../random.js';
 import { CALLS, type Disturbance, readStruck, type Shim } from '../shim.js';
 import { callerOf, complaints } from './allowed.js';
-import { DISTURBANCES, type Fault, faultsOf, inTurns, nameOf, TRIED } from './fault.js';
+import { DISTURBANCES, type Fault, faultsOf, HANG_MS, inTurns, nameOf, TRIED } from './fault.js';
+import { Heard } from './heard.js';
+import type { Run } from './run.js';
+import { CREATES, MAIN, SESSIONS, WORKS, type Work } from './work.js';
 
 /** Longest a run may take: whether each answer comes in time is judged apart; ms. */
 const DEADLINE_MS = 30_000;
@@ -20,8 +23,6 @@ const HANG_DEADLINE_MS = 90_000;
 const LASTING_DEADLINE_MS = 300_000;
 /** One that gave up is killed then, as a server is: a call that hangs keeps it from ending. ms. */
 const EXIT_MS = 5000;
-/** A push, a create or an open that is not answered by then has waited past its deadline; ms. */
-const ANSWER_MS = 33_000;
 /** Runs examined by one process, and processes at the same time; those whose disk hangs only wait, so there may be many. */
 export const BATCH = 24;
 const WORKERS = 3;
@@ -30,14 +31,22 @@ const HANGING = 48;
 const HANDLES = 128;
 const ALL_CALLS = Object.values(CALLS).reduce((sum: number, call) => sum + call, 0);
 
+/** How long a call hangs, and when an answer is late then; ms. */
+type Hang = Pick<Run, 'hangMs' | 'answerMs'>;
+
+/** A push, an ack, a create or an open that is not answered by then has waited past its deadline. */
+const DISK: Hang = { hangMs: HANG_MS, answerMs: 33_000 };
+
 /** What a control changes. */
 export interface Subject {
   readonly acknowledgesEarly?: boolean;
+  /** Whether syncs that go wrong are not made, and nobody hears of it: neither lmdb nor the engine. */
+  readonly isSilent?: boolean;
   /** How its processes, and those that examine what they left, are started. */
   readonly runs?: Pick<ChildOptions, 'env' | 'imports'>;
   readonly examines?: Pick<ChildOptions, 'env' | 'imports'>;
   /** Another hang than the proof's, and when an answer is late then; ms. */
-  readonly hang?: { readonly ms: number; readonly answerMs: number };
+  readonly hang?: Hang;
 }
 
 export interface Disturbing {
@@ -57,12 +66,11 @@ export class Faulter {
   readonly outcomes = new Map<string, number>();
   /** By kind and act: faults that struck a call, and those whose call was never reached. */
   readonly counts = new Map<string, { struck: number; missed: number }>();
-  /** Longest that a push, a create or an open took to be answered; ms. */
+  /** Longest that a push, an ack, a create or an open took to be answered; ms. */
   slowestMs = 0;
   struck = 0;
-  /** Calls of a run without a fault, and the pushes that it makes. */
+  /** Calls of a run without a fault, of each kind of work. */
   calls: readonly number[] = [];
-  #pushes = 0;
   #runs = 0;
 
   constructor(
@@ -71,22 +79,12 @@ export class Faulter {
     readonly subject: Subject = {},
   ) {}
 
-  #plan(directory: string, handles: number | null = null): Plan {
-    const limits = { maxBytes: 128 * 1024, maxMessageBytes: 20_000, reserve: this.#runs % 2 === 0 };
+  #plan(directory: string, { name: _, reserve, ...work }: Work, handles: number | null = null): Plan {
+    const limits = { maxBytes: 128 * 1024, maxMessageBytes: 20_000, reserve };
     const { seed } = this.trial;
-    const work = {
-      writers: 1,
-      inFlight: 1,
-      pushes: 8,
-      most: 12,
-      longest: 20_000,
-      creates: 1,
-      sessions: 2,
-      dies: false,
-      handles,
-    };
     const { acknowledgesEarly = false } = this.subject;
-    return { directory, seed, life: 1, queues: ['main'], limits, ...work, acknowledgesEarly };
+    const always = { life: 1, queues: [MAIN], most: 12, creates: CREATES, sessions: SESSIONS, dies: false };
+    return { directory, seed, limits, ...always, ...work, handles, acknowledgesEarly };
   }
 
   #directory(): string {
@@ -97,17 +95,28 @@ export class Faulter {
 
   /** The faults that a run can meet, in random order, but each kind and act in its turn: some calls are few. */
   async faults(random: Random): Promise<Fault[]> {
+    const faults: Fault[] = [];
+    for (const work of WORKS) {
+      const calls = await this.#callsOf(work);
+      this.calls = [...this.calls, ...calls];
+      faults.push(...faultsOf(work, calls));
+    }
+    return inTurns(faults, random);
+  }
+
+  /** The calls of a run without a fault. */
+  async #callsOf(work: Work): Promise<number[]> {
     const directory = this.#directory();
     const struck = `${directory}.struck`;
     const env = this.shim.env({ directory, struck, disturb: { act: 'count=0', calls: ALL_CALLS } });
-    const hear = (said: unknown): void => {
-      if ((said as Said).is === 'pushed') this.#pushes++;
-    };
-    const ended = await run('pusher', this.#plan(directory), { env, deadlineMs: DEADLINE_MS, hear });
-    if (complaintAbout(ended) !== undefined) throw new Error(`Without a fault: ${complaintAbout(ended)}`);
-    this.calls = readStruck(struck);
+    const heard = new Heard();
+    const hear = (said: unknown): void => heard.hear(said as Said);
+    const ended = await run('pusher', this.#plan(directory, work), { env, deadlineMs: DEADLINE_MS, hear });
+    const complaint = complaintAbout(ended) ?? heard.codes[0];
+    if (complaint !== undefined) throw new Error(`Without a fault, ${work.name}: ${complaint}`);
+    const calls = readStruck(struck);
     for (const path of [directory, struck]) rmSync(path, { recursive: true });
-    return inTurns(faultsOf(this.calls), random);
+    return calls;
   }
 
   /** Runs with one fault. @returns what is to be examined afterwards */
@@ -116,14 +125,12 @@ export class Faulter {
     const struckFile = `${directory}.struck`;
     const ledger = new Ledger();
     const name = nameOf(fault);
-    const refused: Array<Extract<Said, { is: 'refused' }>> = [];
-    let failed: string | undefined;
+    const heard = new Heard();
     let killing: NodeJS.Timeout | undefined;
-    let acknowledged = 0;
-    const { kind, at, act } = fault;
+    const { kind, at, act, work } = fault;
     const { hang, runs } = this.subject;
     const under = kind === 'handles' ? ['sh', '-c', 'ulimit -n "$0" && exec "$@"', String(HANDLES)] : [];
-    const child = start('pusher', this.#plan(directory, kind === 'handles' ? at : null), {
+    const child = start('pusher', this.#plan(directory, work, kind === 'handles' ? at : null), {
       ...runs,
       env: { ...runs?.env, ...this.#env(fault, directory, struckFile) },
       under,
@@ -131,37 +138,26 @@ export class Faulter {
       hear: (said) => {
         const now = said as Said;
         ledger.hear(now);
-        if (now.is === 'pushed') acknowledged++;
-        if (now.is === 'refused') refused.push(now);
-        if (now.is === 'failed') {
-          failed ??= now.code;
-          if (act === 'hang') killing = setTimeout(child.kill, EXIT_MS);
-        }
-        if (!('ms' in now)) return;
-        this.slowestMs = Math.max(this.slowestMs, now.ms);
-        if (now.ms > (hang?.answerMs ?? ANSWER_MS)) wrong.push(`${name}: an answer took ${now.ms.toFixed()} ms`);
+        heard.hear(now);
+        if (now.is === 'failed' && act === 'hang') killing = setTimeout(child.kill, EXIT_MS);
       },
     });
     const ended = await child.ended;
     clearTimeout(killing);
     const struck = readStruck(struckFile);
     rmSync(struckFile, { force: true });
-    const bad = complaints(fault, { struck, ended, refused, failed, acknowledged, pushes: this.#pushes });
+    this.slowestMs = Math.max(this.slowestMs, heard.slowestMs);
+    const bad = complaints(fault, { struck, ended, heard, ...(hang ?? DISK) });
     wrong.push(...bad.map((text) => `${name}${struck.length === 0 ? ' (not reached)' : ''}: ${text}`));
-    const codes = [
-      ...new Set([
-        ...refused.map(({ what, code }) => `${what} ${code}`),
-        ...(failed === undefined ? [] : [`gave up with ${failed}`]),
-      ]),
-    ].sort();
-    this.#count(fault, struck, [...codes, `ended with ${ended.code ?? ended.signal}`].join(', '));
+    this.#count(fault, struck, [...heard.codes, `ended with ${ended.code ?? ended.signal}`].join(', '));
     return { directory, ledger, name };
   }
 
   #env({ kind, act, at, count }: Fault, directory: string, struck: string): Record<string, string> {
     if (kind === 'handles' || act === 'few handles') return this.shim.env({ directory, struck });
-    const { hang } = this.subject;
-    const told: Disturbance = act === 'hang' && hang !== undefined ? `delay=${hang.ms}` : DISTURBANCES[act];
+    const { hang, isSilent = false } = this.subject;
+    const as: Disturbance = act === 'hang' && hang !== undefined ? `delay=${hang.hangMs}` : DISTURBANCES[act];
+    const told = isSilent ? 'sync=0' : as;
     const only = TRIED[kind][act] ?? 0;
     return this.shim.env({ directory, struck, disturb: { act: told, calls: CALLS[kind], only, at, count } });
   }
@@ -188,7 +184,7 @@ export class Faulter {
     const candidates: Candidate[] = [];
     const examine = async (): Promise<void> => {
       const { examines } = this.subject;
-      wrong.push(...(await examineAll(candidates.splice(0), { life: 2, keep, ...examines })));
+      wrong.push(...(await examineAll(candidates.splice(0), { life: 2, keep, queues: [MAIN], ...examines })));
     };
     const work = async (left: Fault[]): Promise<void> => {
       for (let fault = left.shift(); fault !== undefined && performance.now() < endMs; fault = left.shift()) {
