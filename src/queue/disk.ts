@@ -24,12 +24,17 @@ export function diskFull(cause: unknown, bytes: number): RoteraError {
   return new RoteraError('disk_full', text, { bytes }, { cause });
 }
 
+/** The disk did not do in time what it was asked to. */
+export function diskHangs(): RoteraError {
+  const text = `The disk did not answer within ${DISK_DEADLINE_MS / 1000} s: whether this was stored is not known.`;
+  return new RoteraError('commit_timeout', text);
+}
+
 /** What the disk is to do, if it does it in time. @throws `commit_timeout` when it does not; what became of it is not known then */
 export async function fromDisk<T>(work: Promise<T>): Promise<T> {
   const { over, clear } = deadlineIn(DISK_DEADLINE_MS);
   const late = over.then(() => {
-    const text = `The disk did not answer within ${DISK_DEADLINE_MS / 1000} s: whether this was stored is not known.`;
-    throw new RoteraError('commit_timeout', text);
+    throw diskHangs();
   });
   try {
     return await Promise.race([work, late]);

@@ -272,6 +272,8 @@ export class Queue {
       if (isRoteraError(error, 'queue_read_only') || isRoteraError(error, 'commit_timeout')) this.#fail(error);
       throw error;
     }
+    // What comes behind is refused, and this was stored all the same.
+    if (this.#file.failure !== undefined) this.#fail(this.#file.failure);
     this.#rate.add(report.messages, now);
     if (group.changesCursors) this.#cursors = undefined;
     this.#options.onCommit?.(this, report);

@@ -18,6 +18,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isRoteraError, RoteraError, systemCode } from '../errors.js';
 import { Allocation } from './allocation.js';
 import { type BlockCache, BlockStore } from './block-store.js';
+import { diskHangs } from './disk.js';
 import { type Entry, Environment } from './environment.js';
 import {
   CONFIG_KEY,
@@ -165,7 +166,9 @@ export class RotFile {
       if (plan.pages > this.#allocation.most) throw this.#tooLarge();
       if (missing === 0) {
         diskMs += await this.#apply(plan);
-        await this.#mark?.pushed({ epoch: this.epoch, next: this.state.next });
+        // This is stored; later writes are given up.
+        if ((await this.#mark?.pushed({ epoch: this.epoch, next: this.state.next })) === false)
+          this.#failure ??= diskHangs();
         return diskMs;
       }
       if (this.#allocation.isHeld) await sleep((step + 1) * HELD_MS);

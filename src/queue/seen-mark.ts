@@ -60,11 +60,15 @@ export class SeenMark {
     if ((await this.#write(seen)) !== 'written') void removeSoon(seenMarkOf(this.#path));
   }
 
-  /** Takes note of a push, if it is the first. As {@link drawn}; what fails is tried again with the next push. */
-  async pushed(seen: Seen): Promise<void> {
-    if (seen.next <= this.#next) return;
-    // A disk that hangs is not to hold up every push.
-    if ((await this.#write(seen)) !== 'failed') this.#next = Number.POSITIVE_INFINITY;
+  /**
+   * Takes note of a push, if it is the first. As {@link drawn}; what fails is tried again with the next push. @returns false when the
+   * disk did not answer in time: what waits behind this is not to wait for it once more
+   */
+  async pushed(seen: Seen): Promise<boolean> {
+    if (seen.next <= this.#next) return true;
+    const outcome = await this.#write(seen);
+    if (outcome !== 'failed') this.#next = Number.POSITIVE_INFINITY;
+    return outcome !== 'hangs';
   }
 
   async #write(seen: Seen): Promise<'written' | 'failed' | 'hangs'> {

@@ -1,9 +1,12 @@
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import promises from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { batchOf } from '../../src/batch.js';
 import { connect } from '../../src/client/node.js';
 import { snapshotRotFile } from '../../src/queue/copy.js';
+import { Queues } from '../../src/queue/queues.js';
 import { serve } from '../support/program.js';
 import { openQueues, pushTexts, SMALL } from '../support/queues.js';
 
@@ -141,5 +144,37 @@ t.test(
     const pushed = await push(server.url);
     t.match(pushed, { next: 3 });
     t.not(pushed.epoch, epoch);
+  },
+);
+
+t.test(
+  'when the disk does not answer for the mark, its push is stored, and what waits behind it does not wait once more',
+  async (t) => {
+    const { rename } = promises;
+    const replace = (by: typeof rename): void => {
+      promises.rename = by;
+      syncBuiltinESMExports();
+    };
+    t.teardown(() => replace(rename));
+    replace((from, to) => (String(to).endsWith('.seen') ? new Promise(() => undefined) : rename(from, to)));
+    // A deadline counts thirty ticks (deadline.ts): here each lasts a hundredth.
+    const { setInterval: every } = globalThis;
+    t.intercept(globalThis, 'setInterval', {
+      value: (call: () => void, ms: number) => every(call, ms / 100),
+    });
+    const failures: string[] = [];
+    const queues = await Queues.open(t.testdir(), {
+      now: Date.now,
+      pollMs: 0,
+      onFailure: ({ code }) => failures.push(code),
+    });
+    t.teardown(() => queues.close());
+    const { queue } = await queues.create('q', SMALL);
+    const push = (text: string) => queue.push(batchOf([Buffer.from(text)]));
+    const [first, behind] = await Promise.allSettled([push('first'), push('behind')]);
+    t.match(first, { value: { first: 0 } });
+    t.match(behind, { reason: { code: 'commit_timeout' } });
+    t.equal(queue.next, 1);
+    t.strictSame(failures, ['commit_timeout']);
   },
 );

@@ -5,7 +5,6 @@ import { complaintAbout } from '../child.js';
 import { ORIGINS } from '../shim.js';
 import type { Fault } from './fault.js';
 import type { Refused } from './heard.js';
-import { tooLate } from './late.js';
 import { stopped } from './rest.js';
 import type { Run } from './run.js';
 import { untold } from './told.js';
@@ -115,8 +114,7 @@ export function complaints(fault: Fault, run: Run): string[] {
   const unfit = refused.filter((one) => !fits(one)).map(({ what, code }) => `${what} refused with ${code}`);
   const wrong = [...new Set(unfit)];
   if (failed !== undefined && !may.givesUp.includes(failed)) wrong.push(`gave up with ${failed}`);
-  const slow = tooLate(fault, run);
-  if (slow !== undefined) wrong.push(slow);
+  if (heard.slowestMs > run.answerMs) wrong.push(`an answer took ${heard.slowestMs.toFixed()} ms`);
   if (late) return [...wrong, 'it hung'];
   const secret = untold(fault, run);
   if (secret !== undefined) wrong.push(secret);
