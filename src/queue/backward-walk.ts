@@ -46,7 +46,8 @@ export class BackwardWalk {
   }
 
   /**
-   * The next blocks, all but the first one whole, about 32 MiB of them, with ascending keys; none at the end. No snapshot is held on return.
+   * The next blocks, all but the first one whole, about 32 MiB of them, with ascending keys; none at the end. No snapshot is held
+   * on return.
    * @param room pages that the copy has left for blocks. They are counted at the most that they may take: what they did not take
    * is to be told with the next call
    */

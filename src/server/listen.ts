@@ -50,9 +50,10 @@ const LOCALHOST = 'localhost';
 const LOOPBACK = '127.0.0.1';
 
 /**
- * Where `localhost` has two addresses, fastify makes a server of its own for the second, without anything that bounds the
- * first: so it is told of one address. Told that it listens on 0.0.0.0, fastify asks for the addresses of all interfaces, only to log them. A service that may use no
- * AF_NETLINK (as the units have it) must not ask: so fastify is told of loopback, where such a server is reached as well.
+ * Where `localhost` has two addresses, fastify makes a server of its own for the second, without anything that bounds the first:
+ * so it is told of one address. Told that it listens on 0.0.0.0, fastify asks for the addresses of all interfaces, only to log
+ * them. A service that may use no AF_NETLINK (as the units have it) must not ask: so fastify is told of loopback, where such a
+ * server is reached as well.
  */
 async function listenOn(app: FastifyInstance, options: FastifyListenOptions): Promise<string> {
   const { server } = app;
