@@ -4,7 +4,7 @@
 import { complaintAbout } from '../child.js';
 import { ORIGINS } from '../shim.js';
 import type { Fault } from './fault.js';
-import type { Refused } from './heard.js';
+import type { Heard, Refused } from './heard.js';
 import { stopped } from './rest.js';
 import type { Run } from './run.js';
 import { untold } from './told.js';
@@ -97,9 +97,14 @@ function allowed(fault: Fault, struck: readonly number[]): Required<Allowed> {
   };
 }
 
-/** Refused because an earlier push of the same producer was, in a queue that goes on: one that has failed refuses all alike. */
-const isBehind = ({ what, code, writer }: Refused, others: readonly Refused[]): boolean =>
-  what === 'push' && code === 'producer_gap' && others.some((one) => one.writer === writer && one.code !== code);
+/**
+ * Refused because an earlier push of the same producer was, while the queue went on, as one does that finds no room: once it has
+ * failed, it refuses all alike.
+ */
+const isBehind = ({ what, code, writer }: Refused, { refused, failed }: Heard): boolean =>
+  what === 'push' &&
+  code === 'producer_gap' &&
+  refused.some((one) => one.writer === writer && one.code !== code && one.code !== failed);
 
 /** What must not be of a run with a fault; empty when all may be. */
 export function complaints(fault: Fault, run: Run): string[] {
@@ -109,8 +114,7 @@ export function complaints(fault: Fault, run: Run): string[] {
   const may = allowed(fault, struck);
   const givenUp = failed === undefined ? [] : may.givesUp;
   const fits = (one: Refused): boolean =>
-    [...may.refused, ...givenUp, ...(one.what === 'open' ? may.opens : [])].includes(one.code) ||
-    (failed === undefined && isBehind(one, refused));
+    [...may.refused, ...givenUp, ...(one.what === 'open' ? may.opens : [])].includes(one.code) || isBehind(one, heard);
   const unfit = refused.filter((one) => !fits(one)).map(({ what, code }) => `${what} refused with ${code}`);
   const wrong = [...new Set(unfit)];
   if (failed !== undefined && !may.givesUp.includes(failed)) wrong.push(`gave up with ${failed}`);
