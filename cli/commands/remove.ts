@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import { Command, Option } from 'clipanion';
 import { messageOf, RoteraError } from '../../src/errors.js';
 import { failedMarkOf } from '../../src/queue/failed-mark.js';
+import { lockFileOf } from '../../src/queue/lock-file.js';
 import { queueName } from '../../src/queue/queue-name.js';
 import { seenMarkOf } from '../../src/queue/seen-mark.js';
 import { BaseCommand } from '../command.js';
@@ -60,7 +61,7 @@ export class RemoveCommand extends BaseCommand {
 
 function removeRotFile(file: string): void {
   try {
-    for (const path of [file, `${file}-lock`, failedMarkOf(file), seenMarkOf(file)]) rmSync(path, { force: true });
+    for (const path of [file, lockFileOf(file), failedMarkOf(file), seenMarkOf(file)]) rmSync(path, { force: true });
   } catch (cause) {
     throw new RoteraError('directory_unusable', `${file} cannot be removed: ${messageOf(cause)}.`, {}, { cause });
   }

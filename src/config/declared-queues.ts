@@ -1,6 +1,7 @@
 /**
  * Queues that the configuration declares: they exist when the server is ready.
  */
+
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isRoteraError, RoteraError } from '../errors.js';
@@ -8,6 +9,7 @@ import { createFields } from '../protocol/api.js';
 import { checkParameters, type Parameter } from '../protocol/parameters.js';
 import { newBlockCache } from '../queue/block-store.js';
 import { checkSameLimits, DEFAULT_LIMITS, type Limits } from '../queue/limits.js';
+import { lockFileOf } from '../queue/lock-file.js';
 import { QUEUE_NAME, ROT_SUFFIX } from '../queue/queue-name.js';
 import type { Queues } from '../queue/queues.js';
 import { RotFile } from '../queue/rot-file.js';
@@ -98,7 +100,7 @@ export async function compareQueues(directory: string, declared: DeclaredQueues)
 
 async function limitsOf(path: string): Promise<Limits | undefined> {
   // Opening a file makes its lock file when there is none: it would belong to whoever looks, not to the server.
-  if (!existsSync(path) || !existsSync(`${path}-lock`)) return undefined;
+  if (!existsSync(path) || !existsSync(lockFileOf(path))) return undefined;
   const readOnly = new RoteraError('queue_read_only', 'The file is opened for reading only.');
   try {
     const file = await RotFile.open(path, { blocks: newBlockCache(), readOnly });

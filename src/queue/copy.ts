@@ -5,6 +5,7 @@
  * pushed. The source is read in pieces, each under an LMDB snapshot of its own that is let go at once, so that a large copy never
  * keeps the server from using its free pages again. What rotates away before it was read is left out.
  */
+
 import { renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Allocation } from './allocation.js';
@@ -24,6 +25,7 @@ import {
 import { FilePlace } from './file-place.js';
 import { removeSoon, temporaryPath } from './leftovers.js';
 import type { Limits } from './limits.js';
+import { lockFileOf } from './lock-file.js';
 import { giveToOwner } from './owner.js';
 import { probe } from './probe.js';
 import { newestProducers } from './producers.js';
@@ -74,7 +76,7 @@ export async function resizeRotFile(path: string, limits: Partial<Limits>, signa
     throw error;
   }
   await syncDirectory(dirname(path));
-  rmSync(`${path}-lock`, { force: true });
+  rmSync(lockFileOf(path), { force: true });
   return copied;
 }
 

@@ -1,6 +1,7 @@
 /**
  * Makes rot files.
  */
+
 import { statfsSync } from 'node:fs';
 import { link, open, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -20,6 +21,7 @@ import {
 import { isOutOfHandles, outOfHandles } from './handles.js';
 import { removeSoon, temporaryPath } from './leftovers.js';
 import type { Limits } from './limits.js';
+import { lockFileOf } from './lock-file.js';
 import { type FirstEntry, newFile } from './pages/new-file.js';
 import { fileLimit } from './room.js';
 
@@ -57,7 +59,7 @@ export async function makeFile(
     isHanging = isRoteraError(cause, 'commit_timeout');
     throw explain(cause, path, reserveBytes ?? FIRST_BYTES);
   } finally {
-    const removed = Promise.all([temporary, `${temporary}-lock`].map(removeSoon));
+    const removed = Promise.all([temporary, lockFileOf(temporary)].map(removeSoon));
     // Who waited for a disk that hangs is told first.
     if (!isHanging) await removed;
   }

@@ -2,11 +2,13 @@
  * Looks at a file before LMDB does: LMDB's `open` does not throw on a foreign, cut or damaged file, nor on one that it may
  * not open. It ends the process (SIGSEGV, SIGBUS, SIGABRT).
  */
+
 import { accessSync, constants, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { RoteraError, systemCode } from '../errors.js';
 import { isMarked } from './failed-mark.js';
 import { CONFIG_KEY, decodeConfig } from './file-meta.js';
+import { lockFileOf } from './lock-file.js';
 import type { FileFault, Refusal } from './pages/meta.js';
 import type { Snapshot } from './pages/snapshot-walk.js';
 import { entriesOf } from './pages/values.js';
@@ -82,7 +84,7 @@ function checkWritable(path: string): void {
 
 /** A lock file left by another user, or something else under its name. A reader does without one that it may not write. */
 function checkLockFile(path: string, { readOnly = false, sound = false }: ProbeOptions): void {
-  const lockFile = `${path}-lock`;
+  const lockFile = lockFileOf(path);
   let stat: ReturnType<typeof statSync>;
   try {
     stat = statSync(lockFile, { throwIfNoEntry: false });
