@@ -1,7 +1,6 @@
 /**
  * Queues that the configuration declares: they exist when the server is ready.
  */
-
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isRoteraError, RoteraError } from '../errors.js';

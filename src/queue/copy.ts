@@ -5,7 +5,6 @@
  * pushed. The source is read in pieces, each under an LMDB snapshot of its own that is let go at once, so that a large copy never
  * keeps the server from using its free pages again. What rotates away before it was read is left out.
  */
-
 import { renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Allocation } from './allocation.js';

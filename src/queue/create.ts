@@ -1,7 +1,6 @@
 /**
  * Makes rot files.
  */
-
 import { statfsSync } from 'node:fs';
 import { link, open, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';

@@ -1,7 +1,6 @@
 /**
  * Whether a file that could not be opened is worth another look.
  */
-
 import { lstatSync, statSync } from 'node:fs';
 import { systemCode } from '../errors.js';
 import { isTaken } from './file-place.js';

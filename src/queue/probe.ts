@@ -2,7 +2,6 @@
  * Looks at a file before LMDB does: LMDB's `open` does not throw on a foreign, cut or damaged file, nor on one that it may
  * not open. It ends the process (SIGSEGV, SIGBUS, SIGABRT).
  */
-
 import { accessSync, constants, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { RoteraError, systemCode } from '../errors.js';
