@@ -12,6 +12,7 @@ import type { Queues } from '../queue/queues.js';
 import { allows } from './access.js';
 import { setQueueHeaders } from './answers.js';
 import type { Context, QueueRoute } from './context.js';
+import { Line } from './line.js';
 import { entityTag, queueBody, statBody, unreadableBody } from './stat.js';
 import type { Tails } from './tails.js';
 
@@ -75,18 +76,6 @@ export function addQueueRoutes(app: FastifyInstance, { queues, tails, unsent }: 
     const listed = await inLine.run(async () => (request.raw.socket.destroyed ? [] : list(queues, tails, mayStat)));
     return unsent.send(reply.type(JSON_TYPE), await unsent.make(reply, () => JSON.stringify({ queues: listed })));
   });
-}
-
-/** Works that are done one after the other. */
-class Line {
-  #last: Promise<unknown> = Promise.resolve();
-
-  /** @throws what `work` throws */
-  run<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#last.then(work);
-    this.#last = done.catch(() => undefined);
-    return done;
-  }
 }
 
 /** How each queue stands that is shown, in their order; what is gone meanwhile is left out. */
