@@ -35,8 +35,8 @@ const LOOK_MS = 1000;
 const ADDRESSES = 20;
 const MOST_BYTES = 400 * 1024 * 1024;
 const SPARE_HANDLES = 25;
-/** File handles of a queue that is open. */
-const QUEUE_HANDLES = 3;
+/** File handles of a queue that is open: see docs/operations.md. */
+const QUEUE_HANDLES = 5;
 const SETTLE_MS = 2000;
 const CONTROL_INPUTS = 6000;
 const SHOWN_BYTES = 120;
