@@ -11,6 +11,7 @@ import { connect, type RoteraClient } from '../../src/client/node.js';
 import { type ErrorCode, messageOf as textOf } from '../../src/errors.js';
 import { checkRotFile } from '../../src/queue/check.js';
 import { wrongRequests } from '../contract/random-requests.js';
+import { closeCodes } from '../support/raw-frames.js';
 import { replaced } from './controls/replace.js';
 import { judgeAnswers } from './fuzz/answers.js';
 import { say } from './fuzz/connection.js';
@@ -132,7 +133,7 @@ class Fuzzed {
     const input = this.#input(this.#random.fork(i));
     const { isWhole, pieces } = input;
     const { bytes, hangs } = await say(this.#server.port, `127.0.0.${2 + (i % ADDRESSES)}`, pieces, isWhole);
-    const { seen, wrong } = judgeAnswers(bytes);
+    const { seen, wrong } = judgeAnswers(bytes, pieces.slice(1).flatMap(closeCodes));
     this.done++;
     this.kinds.set(input.kind, (this.kinds.get(input.kind) ?? 0) + 1);
     for (const one of seen) this.seen.set(one, (this.seen.get(one) ?? 0) + 1);
@@ -233,6 +234,10 @@ async function prove(trial: Trial): Promise<Outcome> {
       { name: 'growing memory', caught: [...complaints(MOST_BYTES + 1, [0, 0], 0)][0] },
       { name: 'file handles left open', caught: [...complaints(0, [10, 100], 10)][0] },
       { name: 'half an answer', caught: judgeAnswers(Buffer.from('HTTP/1.1 200 OK\r\nConte')).wrong[0] },
+      {
+        name: 'a close code that nobody sent',
+        caught: judgeAnswers(Buffer.from('HTTP/1.1 101 \r\n\r\n\x88\x02\x13\x00', 'latin1'), [4865]).wrong[0],
+      },
       {
         name: 'nothing but an interim answer',
         caught: isUnanswered(judgeAnswers(Buffer.from('HTTP/1.1 100 Continue\r\n\r\n')).seen) ? 'no answer' : undefined,

@@ -48,26 +48,36 @@ export function closeFrame(code: number, reason: string | Buffer = ''): Buffer {
   return frame(OPCODE.close, Buffer.concat([head, Buffer.from(reason)]));
 }
 
-export interface ServerFrame {
+export interface ParsedFrame {
   readonly opcode: number;
   readonly payload: Buffer;
 }
 
-/** The whole frames among bytes of a server. */
-function framesOf(bytes: Buffer): ServerFrame[] {
-  const frames: ServerFrame[] = [];
+/** The whole frames among bytes of a server, or of a client: without their masks. */
+function framesOf(bytes: Buffer): ParsedFrame[] {
+  const frames: ParsedFrame[] = [];
   for (let at = 0; at + 2 <= bytes.length; ) {
-    const short = bytes[at + 1] as number;
-    const head = short < 126 ? 2 : short === 126 ? 4 : 10;
+    const [first, second] = [bytes[at] as number, bytes[at + 1] as number];
+    const short = second & 0x7f;
+    const wide = short < 126 ? 2 : short === 126 ? 4 : 10;
+    const head = wide + (second > 0x7f ? 4 : 0);
     if (at + head > bytes.length) break;
     const length =
       short < 126 ? short : short === 126 ? bytes.readUInt16BE(at + 2) : Number(bytes.readBigUInt64BE(at + 2));
     if (at + head + length > bytes.length) break;
-    frames.push({ opcode: (bytes[at] as number) & 15, payload: bytes.subarray(at + head, at + head + length) });
+    const mask = bytes.subarray(at + wide, at + head);
+    const body = bytes.subarray(at + head, at + head + length);
+    frames.push({ opcode: first & 15, payload: Buffer.from(body.map((byte, i) => byte ^ (mask[i % 4] ?? 0))) });
     at += head + length;
   }
   return frames;
 }
+
+/** Codes of the close frames among bytes of a client: whoever is closed with one may answer with the same (RFC 6455, section 5.5.1). */
+export const closeCodes = (bytes: Buffer): number[] =>
+  framesOf(bytes).flatMap(({ opcode, payload }) =>
+    opcode === OPCODE.close && payload.length >= 2 ? [payload.readUInt16BE(0)] : [],
+  );
 
 /** An upgraded connection that says any bytes. */
 export class RawSocket {
@@ -91,7 +101,7 @@ export class RawSocket {
     this.connection.socket.write(bytes);
   }
 
-  get frames(): ServerFrame[] {
+  get frames(): ParsedFrame[] {
     return framesOf(this.connection.heard.subarray(this.begin));
   }
 
