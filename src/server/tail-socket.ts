@@ -34,6 +34,8 @@ export async function tailOverWebSocket(
   const gone = new AbortController();
   socket.on('close', () => gone.abort());
   const ended = firstOf([gone.signal, context.stopping]);
+  // ws hears of a connection that is gone a turn later.
+  const isOpen = (): boolean => socket.readyState === socket.OPEN && !wire.destroyed;
   listen(socket, plan, context);
   boundUnfinished(socket, wire, context);
   try {
@@ -46,9 +48,9 @@ export async function tailOverWebSocket(
       // A peer so slow that its pongs are late is no silent one: it has just taken something.
       heard(socket);
     }
-    if (socket.readyState === socket.OPEN) await sayDraining(socket);
+    if (isOpen()) await sayDraining(socket);
   } catch (error) {
-    if (socket.readyState === socket.OPEN) await sayWhy(socket, error, plan, context).catch(() => socket.terminate());
+    if (isOpen()) await sayWhy(socket, error, plan, context).catch(() => socket.terminate());
   } finally {
     ended.done();
   }

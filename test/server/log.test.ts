@@ -1,9 +1,12 @@
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import { Writable } from 'node:stream';
 import t from 'tap';
 import { Access } from '../../src/server/access.js';
 import { readableLine } from '../../src/server/readable-log.js';
 import { makeToken, parseTokens } from '../../src/tokens.js';
 import { type Server, startServer } from '../support/server.js';
+import { tailOverWebSocket } from '../support/tails.js';
 
 const SECRET_MESSAGE = 'the-secret-of-the-message';
 
@@ -60,6 +63,19 @@ t.test('a refusal carries the id that its lines in the log have', async (t) => {
   await app.close();
   t.match(log.lines, [{ level: 50, reqId: answer.headers['x-request-id'], err: { type: 'TypeError' } }]);
   t.equal(log.lines.length, 1);
+});
+
+t.test('a tail whose connection goes as the server stops is no fault', async (t) => {
+  const log = new Log();
+  const { app, queues, url } = await startServer(t, { app: { logger: { level: 'warn', stream: log } } });
+  await queues.create('q', { maxBytes: 1000, reserve: false });
+  const upgraded = once(app.server, 'upgrade');
+  await tailOverWebSocket(t, url, '/queues/q/tail');
+  const [{ socket }] = (await upgraded) as [IncomingMessage];
+  // Its end is told to the tail in a later turn only.
+  socket.destroy();
+  await app.close();
+  t.strictSame(log.lines, []);
 });
 
 t.test('a line for a person', async (t) => {
