@@ -14,14 +14,19 @@ const KEY_BYTES = 10;
 /** No chunk of a block has a greater number. */
 export const LAST_CHUNK = 0xffff;
 
-/** Bytes of blocks kept in memory for readers, for all queues of a process together. */
+/** Memory of blocks kept for readers, for all queues of a process together. */
 const CACHE_BYTES = 32 * 1024 * 1024;
+/** What each segment of a block in memory takes beside its bytes: as much again, when every message was committed alone. */
+const SEGMENT_MEMORY_BYTES = 96;
 
-/** Blocks read or written lately, of all queues of a process: bounded by the bytes they hold. */
+/** Blocks read or written lately, of all queues of a process: bounded by the memory they take. */
 export type BlockCache = LRUCache<string, Block>;
 
-export const newBlockCache = (): BlockCache =>
-  new LRUCache<string, Block>({ maxSize: CACHE_BYTES, sizeCalculation: (block) => block.buffer.length });
+export const newBlockCache = (bytes = CACHE_BYTES): BlockCache =>
+  new LRUCache<string, Block>({
+    maxSize: bytes,
+    sizeCalculation: ({ buffer, segments }) => buffer.length + segments.length * SEGMENT_MEMORY_BYTES,
+  });
 
 export function blockKey(first: number, chunk: number): Buffer {
   const key = Buffer.allocUnsafe(KEY_BYTES);

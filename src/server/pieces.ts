@@ -4,7 +4,7 @@
 import { LRUCache } from 'lru-cache';
 
 /** Bytes kept: what tails of one queue share when they follow live, or come back together after a restart. */
-const KEPT_BYTES = 16 * 1024 * 1024;
+const KEPT_BYTES = 8 * 1024 * 1024;
 /** What a piece costs beyond its bytes. */
 const PIECE_OVERHEAD_BYTES = 512;
 
