@@ -87,7 +87,8 @@ export function keepAlive(server: WebSocketServer, everyMs: number, onCut: () =>
         onCut();
       } else {
         silent.set(socket, pings + 1);
-        socket.ping();
+        // Else those that read nothing, and say that they are there, had them pile up.
+        if (socket.bufferedAmount === 0) socket.ping();
       }
     }
   }, everyMs);

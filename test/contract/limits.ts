@@ -1,8 +1,10 @@
 import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
 import { WebSocket } from 'ws';
 import { batchOf } from '../../src/batch.js';
 import { exchange, RawConnection } from '../support/raw.js';
+import { frame, OPCODE, RawSocket } from '../support/raw-frames.js';
 import { isProblem } from '../support/server.js';
 import { type RealWire, startListening } from '../support/wire.js';
 import { openTail } from './tail-words.js';
@@ -140,6 +142,22 @@ export function limits(t: Test): void {
     t.equal(code, 1006);
     await pushEach(wire.queues.get('q'), 'a');
     t.strictSame(await alive.texts(1), ['a']);
+  });
+
+  t.test('pings do not pile up for one that reads nothing and says that it is there', async (t) => {
+    const wire = await startListening(t, { limits: { heartbeatMs: 100 } });
+    const queue = await makeQueue(wire, { maxBytes: 64 * MIB });
+    const tail = await RawSocket.open(wire.port, '/queues/q/tail');
+    const pongs = setInterval(() => tail.send(frame(OPCODE.pong)), 10);
+    tail.connection.socket.pause();
+    for (let i = 0; i < 40; i++) await queue.push(batchOf([Buffer.alloc(MIB, 'x')]));
+    await sleep(200);
+    const before = held(wire);
+    t.ok(before > 0);
+    await sleep(1000);
+    t.equal(held(wire), before);
+    clearInterval(pongs);
+    tail.connection.socket.destroy();
   });
 
   t.test('a client that takes no events is cut', async (t) => {
