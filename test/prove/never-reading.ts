@@ -31,7 +31,7 @@ const ROUND_MS = 60_000;
 const PONG_MS = 5000;
 const WEIGH_MS = 500;
 /** Promised: memory of the server at any time, and how much later the others may be. */
-const MOST_BYTES = 300 * 1024 * 1024;
+const MOST_BYTES = 300_000_000;
 const MOST_RATIO = 1.3;
 /** The control has so few, since it keeps everything for each. */
 const CONTROL_SILENT = 10;

@@ -1,5 +1,5 @@
 /**
- * The built server as a process: stopped and started again, always on the same port.
+ * The built server as a process, in the environment of the service: stopped and started again, always on the same port.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,6 +10,11 @@ import { fileURLToPath } from 'node:url';
 import { watch } from './child.js';
 
 const PROGRAM = fileURLToPath(new URL('../../../dist/cli/bin/rotera-server.cjs', import.meta.url));
+const SERVICE = fileURLToPath(new URL('../../../systemd/rotera.service', import.meta.url));
+/** What the service that is shipped has in its environment. */
+const SERVICE_ENVIRONMENT = Object.fromEntries(
+  [...readFileSync(SERVICE, 'utf8').matchAll(/^Environment=(\w+)=(.*)$/gm)].map(([, name, value]) => [name, value]),
+);
 /** A start or a stop that takes longer counts as hung; ms. */
 const DEADLINE_MS = 30_000;
 /** Linux counts processor time in units of this, for all that user space sees. */
@@ -68,7 +73,7 @@ export class Server {
     const loaded = imports.map((path) => `--import=${path}`);
     const child = spawn(process.execPath, [...loaded, PROGRAM, ...words], {
       stdio: ['ignore', 'pipe', hear === undefined ? 'inherit' : 'pipe', 'ipc'],
-      env: { ...process.env, ...env },
+      env: { ...process.env, ...SERVICE_ENVIRONMENT, ...env },
     });
     this.#child = child;
     watch(child);
