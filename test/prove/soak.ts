@@ -4,6 +4,7 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { median } from '../../bench/measure.js';
 import { type ChildOptions, complaintAbout, run } from './child.js';
 import type { Rotation, Soaking } from './children/soaker.js';
 import { MISREADINGS, misreading } from './controls/replace.js';
@@ -11,11 +12,13 @@ import type { Control, Outcome, Proof, Trial } from './proof.js';
 
 const MIB = 1024 * 1024;
 const QUEUE_BYTES = 64 * MIB;
-/** Rotations compared, first with last, and shown as one row. */
+/** Rotations shown as one row, at least. */
 const TEN = 10;
-/** The last ten must be at least so fast, compared with the first ten. */
+/** The first and the last quarter are compared, of so many rotations at least: the disk itself has worse and better half minutes. */
+const LEAST_COMPARED = 2 * TEN;
+/** The middle of the last must be at least so fast, compared with that of the first. */
 const LEAST_SPEED = 0.9;
-/** Memory may grow so far from the first ten to the last: what the allocator does not give back. */
+/** Memory may grow so far from the first to the last: what the allocator does not give back. */
 const MOST_GROWTH = 1.1;
 const SPARE_MEMORY = 8 * MIB;
 /** A filesystem may count blocks of its own as the file's, such as those that list its pieces. */
@@ -30,6 +33,8 @@ const most = (rotations: readonly Rotation[], of: (rotation: Rotation) => number
 const speed = (rotations: readonly Rotation[]): number =>
   sum(rotations, ({ bytes }) => bytes) / sum(rotations, ({ seconds }) => seconds);
 
+const middle = (rotations: readonly Rotation[]): number => median(rotations.map((rotation) => speed([rotation])));
+
 /** Everything that a hundred rotations must not show. */
 function* complaints(rotations: readonly Rotation[]): Generator<string> {
   for (const [i, { file, limit, wrong }] of rotations.entries()) {
@@ -37,11 +42,12 @@ function* complaints(rotations: readonly Rotation[]): Generator<string> {
     if (bytes > limit) yield `rotation ${i}: the file took ${bytes} bytes, its limit is ${limit}`;
     for (const text of wrong) yield `rotation ${i}: ${text}`;
   }
-  if (rotations.length < 2 * TEN) return;
-  const first = rotations.slice(0, TEN);
-  const last = rotations.slice(-TEN);
-  const share = speed(last) / speed(first);
-  if (share < LEAST_SPEED) yield `the last ten rotations had ${share.toFixed(2)} of the speed of the first ten`;
+  if (rotations.length < LEAST_COMPARED) return;
+  const quarter = Math.max(TEN, Math.floor(rotations.length / 4));
+  const first = rotations.slice(0, quarter);
+  const last = rotations.slice(-quarter);
+  const share = middle(last) / middle(first);
+  if (share < LEAST_SPEED) yield `the last ${quarter} rotations had ${share.toFixed(2)} of the speed of the first`;
   const before = most(first, ({ memory }) => memory);
   const after = most(last, ({ memory }) => memory);
   if (after > before * MOST_GROWTH + SPARE_MEMORY) yield `memory grew from ${before} to ${after} bytes`;
@@ -72,7 +78,7 @@ function table(rotations: readonly Rotation[]): string[][] {
 
 /** The same run, with one thing wrong each time. */
 function tamper(rotations: readonly Rotation[]): Control[] {
-  const enough = Array.from({ length: 2 * TEN }, (_, i) => rotations[i % rotations.length] as Rotation);
+  const enough = Array.from({ length: LEAST_COMPARED }, (_, i) => rotations[i % rotations.length] as Rotation);
   const changed = (change: (rotation: Rotation) => Rotation): Rotation[] => [
     ...enough.slice(0, TEN),
     ...enough.slice(TEN).map(change),
