@@ -105,11 +105,12 @@ let
         "cli/main.ts"
         "systemd/rotera.service"
         "CHANGELOG.md"
+        "docs/deploy.md"
         "LICENSE"
         "README.md"
       ]
       && !(isIn "test/run.js")
-      && !(isIn "docs/deploy.md")
+      && !(isIn "bench/main.ts")
       && !(isIn "node_modules/lmdb/package.json");
   };
 in
