@@ -26,13 +26,13 @@ export const EXIT_CODE_TEXTS = [
   ['0', 'done'],
   ['1', 'refused: the message says why'],
   ['2', 'the command line is not understood'],
-  ['66', 'no such queue or file'],
-  ['69', 'no rotera server answers'],
+  ['66', 'no such queue or file, or one that cannot be read'],
+  ['69', 'no rotera server answers, or what is needed is in use by another program'],
   ['70', 'something is wrong in rotera itself'],
   ['73', 'no room on the disk, or the file exists'],
   ['75', 'try again later'],
   ['77', 'not allowed: no token, or one that is not for this'],
-  ['78', 'the configuration is wrong'],
+  ['78', 'the configuration or the directory cannot be used'],
   ['130', 'ended by Ctrl-C'],
 ] as const;
 

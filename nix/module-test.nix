@@ -78,7 +78,7 @@ let
     } system.units."rotera.socket";
 
   good = {
-    "the README's configuration makes the service and both rot files" =
+    "the configuration of docs/deploy.md makes the service and both rot files" =
       (file seed).queues == {
         "13" = { };
         "17" = { };

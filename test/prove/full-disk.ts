@@ -281,7 +281,8 @@ async function prove(trial: Trial): Promise<Outcome> {
 }
 
 export const fullDisk: Proof = {
-  about: 'a file system filled to the last byte: three rotations of a queue with its room, refusals of one without',
+  about:
+    'a file system filled to the last byte: three rotations of a queue with its room, refusals of one without; for root',
   round: 'refused pushes',
   rounds: 1000,
   run: prove,

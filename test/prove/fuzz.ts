@@ -47,6 +47,12 @@ interface Expected extends Input {
   readonly code?: ErrorCode;
 }
 
+/** What one read gave of the honest client's messages: undefined is one that is not as it was sent. */
+interface HonestPage {
+  readonly first: number;
+  readonly sequences: ReadonlyArray<number | undefined>;
+}
+
 /** Whether nothing came but interim answers. */
 const isUnanswered = (seen: readonly string[]): boolean => seen.every((one) => one === '100');
 
@@ -60,6 +66,8 @@ class Fuzzed {
   /** Queues that were made by input. */
   made = 0;
   honest = 0;
+  /** What of them was there when it was over. */
+  readonly honestPages: HonestPage[] = [];
   /** The queue that took whatever came, when it was over. */
   fuzzed: QueueSeen | undefined;
   readonly #server: Server;
@@ -185,12 +193,10 @@ class Fuzzed {
   /** The honest client's queue, and the one that was only asked wrongly. */
   async #compare(): Promise<void> {
     const client = connect({ url: this.#server.url });
-    let id = 0;
     for await (const { first, messages } of client.pages(HONEST, { from: 0 })) {
-      if (first !== id) this.#say(`the honest client's queue goes on at ${first} instead of ${id}`);
-      for (const { data } of messages) if (labelOf(data)?.sequence !== id++) this.#say(`id ${id - 1} is altered`);
+      this.honestPages.push({ first, sequences: messages.map(({ data }) => labelOf(data)?.sequence) });
     }
-    if (id !== this.honest) this.#say(`${this.honest} messages of the honest client were kept, ${id} are there`);
+    for (const text of robbed(this.honestPages, this.honest)) this.#say(text);
     const { records } = await client.readRecords(QUEUE, { from: 0 });
     const kept = [...messagesOf(records)].map((message) => Buffer.from(message).toString()).join();
     if (kept !== 'm0,m1,m2,m3,m4') this.#say(`a queue that was only asked wrongly holds ${kept}`);
@@ -203,6 +209,16 @@ function* complaints(memory: number, [before, after]: readonly [number, number],
   if (memory > MOST_BYTES) yield `the server takes ${(memory / 1024 / 1024).toFixed()} MiB`;
   if (after > before + SPARE_HANDLES + made * QUEUE_HANDLES)
     yield `the server has ${after} file handles, ${before} before`;
+}
+
+/** What an honest client lost, of whose messages the first so many were kept: their ids are their sequences. */
+function* robbed(pages: readonly HonestPage[], kept: number): Generator<string> {
+  let id = 0;
+  for (const { first, sequences } of pages) {
+    if (first !== id) yield `the honest client's queue goes on at ${first} instead of ${id}`;
+    for (const sequence of sequences) if (sequence !== id++) yield `id ${id - 1} is altered`;
+  }
+  if (id !== kept) yield `${kept} messages of the honest client were kept, ${id} are there`;
 }
 
 async function control(name: string, dies: boolean, trial: Trial, sees: RegExp): Promise<Control> {
@@ -227,13 +243,18 @@ async function prove(trial: Trial): Promise<Outcome> {
     });
     const seconds = (performance.now() - began) / 1000;
     fuzzed.kill();
-    const { handles, memory, made } = fuzzed;
+    const { handles, memory, made, honestPages } = fuzzed;
     const taken = fuzzed.fuzzed;
     const sorted = (counts: ReadonlyMap<string, number>) => [...counts].sort(([a], [b]) => (a < b ? -1 : 1));
     const tampered: Control[] = [
       { name: 'growing memory', caught: [...complaints(MOST_BYTES + 1, [0, 0], 0)][0] },
       { name: 'file handles left open', caught: [...complaints(0, [10, 100], 10)][0] },
       { name: 'half an answer', caught: judgeAnswers(Buffer.from('HTTP/1.1 200 OK\r\nConte')).wrong[0] },
+      { name: 'a message of the honest client that is gone', caught: [...robbed(honestPages, fuzzed.honest + 1)][0] },
+      {
+        name: 'a message of the honest client that is altered',
+        caught: [...robbed([{ first: 0, sequences: [0, undefined, 2] }], 3)][0],
+      },
       {
         name: 'a close code that nobody sent',
         caught: judgeAnswers(Buffer.from('HTTP/1.1 101 \r\n\r\n\x88\x02\x13\x00', 'latin1'), [4865]).wrong[0],

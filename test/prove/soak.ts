@@ -4,7 +4,6 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { median } from '../../bench/measure.js';
 import { type ChildOptions, complaintAbout, run } from './child.js';
 import type { Rotation, Soaking } from './children/soaker.js';
 import { MISREADINGS, misreading } from './controls/replace.js';
@@ -16,7 +15,7 @@ const QUEUE_BYTES = 64 * MIB;
 const TEN = 10;
 /** The first and the last quarter are compared, of so many rotations at least: the disk itself has worse and better half minutes. */
 const LEAST_COMPARED = 2 * TEN;
-/** The middle of the last must be at least so fast, compared with that of the first. */
+/** The last must be at least so fast, compared with the first. */
 const LEAST_SPEED = 0.9;
 /** Memory may grow so far from the first to the last: what the allocator does not give back. */
 const MOST_GROWTH = 1.1;
@@ -33,8 +32,6 @@ const most = (rotations: readonly Rotation[], of: (rotation: Rotation) => number
 const speed = (rotations: readonly Rotation[]): number =>
   sum(rotations, ({ bytes }) => bytes) / sum(rotations, ({ seconds }) => seconds);
 
-const middle = (rotations: readonly Rotation[]): number => median(rotations.map((rotation) => speed([rotation])));
-
 /** Everything that a hundred rotations must not show. */
 function* complaints(rotations: readonly Rotation[]): Generator<string> {
   for (const [i, { file, limit, wrong }] of rotations.entries()) {
@@ -46,7 +43,7 @@ function* complaints(rotations: readonly Rotation[]): Generator<string> {
   const quarter = Math.max(TEN, Math.floor(rotations.length / 4));
   const first = rotations.slice(0, quarter);
   const last = rotations.slice(-quarter);
-  const share = middle(last) / middle(first);
+  const share = speed(last) / speed(first);
   if (share < LEAST_SPEED) yield `the last ${quarter} rotations had ${share.toFixed(2)} of the speed of the first`;
   const before = most(first, ({ memory }) => memory);
   const after = most(last, ({ memory }) => memory);
