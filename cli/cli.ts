@@ -9,6 +9,7 @@ import type { Context, Outcome } from './context.js';
 import { commandHelp, generalHelp } from './help.js';
 import { manual } from './markdown.js';
 import { normalize } from './normalize.js';
+import { commandWord } from './options.js';
 import { report } from './report.js';
 import { styleFor } from './style.js';
 import { unknownCommand, usageText } from './usage-error.js';
@@ -41,7 +42,7 @@ async function runWords(cli: Cli<Context>, args: readonly string[], context: Con
     const run: Context['run'] = (inner, its) => runWords(cli, inner, its);
     return { exitCode: await cli.run(command, { ...context, run }), command };
   } catch (error) {
-    const meant = findCommand(words.find((word) => !word.startsWith('-')));
+    const meant = findCommand(commandWord(words));
     return refuse(usageText(cli, words, meant, error), words, context);
   }
 }
@@ -80,7 +81,7 @@ function helpFor(cli: Cli<Context>, words: readonly string[], { stdout, env }: C
   if (before.length === 2 && second === '--version' && findCommand(first) !== undefined) return `${version}\n`;
   if (first === 'help' && second === '--markdown') return manual(cli);
   const asks = before.includes('--help') || before.includes('-h');
-  const name = first === 'help' ? second : before.find((word) => !word.startsWith('-'));
+  const name = first === 'help' ? second : commandWord(before);
   if (words.length > 0 && first !== 'help' && !asks) return undefined;
   const command = findCommand(name);
   return command === undefined ? generalHelp(version, style) : commandHelp(cli, command, style);

@@ -203,7 +203,7 @@ class Copy {
       if (batch.count === 1 || !isRoteraError(error, 'push_too_large')) throw error;
       // More than the target takes at once: from now on in smaller pieces.
       this.#pieceMessages = Math.ceil(batch.count / 2);
-      this.#pieceBytes = Math.ceil(batch.bytes / 2);
+      this.#pieceBytes = Math.max(1, Math.ceil(batch.bytes / 2));
       return first;
     }
   }

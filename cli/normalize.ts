@@ -2,7 +2,7 @@
  * Command lines as people write them, in the words that clipanion takes.
  */
 import { findCommand } from './commands.js';
-import { type Definitions, optionsOf } from './options.js';
+import { commandWord, type Definitions, optionsOf } from './options.js';
 
 /**
  * `--create`, as in the Haskell rotera, is `create`. The value of an option may begin with a dash (`--from -10`, `-m -5`) and
@@ -10,7 +10,7 @@ import { type Definitions, optionsOf } from './options.js';
  */
 export function normalize(cli: Definitions, args: readonly string[]): string[] {
   const words = args.map((word, i) => (i === 0 && word === '--create' ? 'create' : word));
-  const command = findCommand(words.find((word) => !word.startsWith('-')));
+  const command = findCommand(commandWord(words));
   if (command === undefined) return words;
   const longNames = new Map(
     optionsOf(cli, command)

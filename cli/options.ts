@@ -19,6 +19,14 @@ export interface OptionText {
 }
 
 const SHARED: ReadonlySet<string> = new Set(['--url', '--token', '--ca', '--insecure', '--socket', '--retry']);
+const SWITCH = '--insecure';
+
+/** The word that names the command. Shared options may stand in front of it: `rotera --url URL read 55`. */
+export const commandWord = (words: readonly string[]): string | undefined =>
+  words.find((word, i) => {
+    const before = words[i - 1] ?? '';
+    return !word.startsWith('-') && (before === SWITCH || !SHARED.has(before));
+  });
 
 /** What clipanion knows of a command's options: `-n,--limit #0`. */
 export function optionsOf(cli: Definitions, command: RoteraCommand): OptionText[] {

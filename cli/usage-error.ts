@@ -2,7 +2,7 @@
  * What is said about a command line that is not understood.
  */
 import { COMMANDS, nameOf, type RoteraCommand } from './commands.js';
-import { type Definitions, optionsOf } from './options.js';
+import { commandWord, type Definitions, optionsOf } from './options.js';
 
 /** What is wrong, and where to look. */
 export function usageText(
@@ -12,7 +12,7 @@ export function usageText(
   error: unknown,
 ): string {
   if (command === undefined) {
-    return unknownCommand(words.find((word) => !word.startsWith('-')) ?? words[0] ?? '');
+    return unknownCommand(commandWord(words) ?? words[0] ?? '');
   }
   const name = nameOf(command);
   const reason =

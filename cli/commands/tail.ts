@@ -20,13 +20,14 @@ export class TailCommand extends ClientCommand {
       With -n alone it prints the last messages and ends, as tail(1) does; with -f it goes on.
 
       With --cursor the server keeps the position: each message is acknowledged when its line has been written out, and the
-      next tail with the same cursor begins behind the last one acknowledged.
+      next tail with the same cursor begins behind the last one acknowledged. What is still in a pipe counts as written: a
+      program that may die with it uses the client library, or read --cursor, batch by batch.
     `,
     examples: [
       ['What comes from now on', '$0 tail 55'],
       ['The last twenty, then what comes', '$0 tail -n 20 -f 55'],
       ['The last ten minutes, then what comes, with ids and times', '$0 tail 55 --from 10m --json'],
-      ['Feed a program, and go on there after a restart of either', '$0 tail 55 --cursor loader | ./load'],
+      ['Feed a program, and go on behind the last line written after a restart', '$0 tail 55 --cursor loader | ./load'],
     ],
   });
 
@@ -38,7 +39,8 @@ export class TailCommand extends ClientCommand {
     description: 'Go on with what comes (the default without -n); --no-follow ends behind what is there.',
   });
   from = Option.String('--from', {
-    description: 'Where to begin: an id, -N (the last N), oldest, next, a time or an age such as 10m (next).',
+    description:
+      'Where to begin: an id, -N (the last N), oldest, next, a time or an age such as 10m (next; with a new cursor oldest).',
   });
   format = Option.String('--format', 'raw', {
     description: 'How to print: raw, ids (id, tab, message) or json (raw).',

@@ -4,7 +4,9 @@
 import { messagesOf } from '../batch.js';
 import type { GapBody, MessageBody } from '../protocol/answers.js';
 
-const decoder = new TextDecoder();
+/** A mark in front is a part of the message, as a JSON read tells it. */
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+const unmarked = new TextDecoder();
 
 /** One message of a queue. */
 export class Message {
@@ -23,7 +25,7 @@ export class Message {
 
   /** `data` as JSON. @throws SyntaxError when it is none */
   json<T = unknown>(): T {
-    return JSON.parse(this.text) as T;
+    return JSON.parse(unmarked.decode(this.data)) as T;
   }
 }
 

@@ -12,7 +12,7 @@ import { isTransient } from './retry.js';
 import { type Frame, TailConnection } from './tail-connection.js';
 
 export interface TailOptions {
-  /** Where to begin: an id, -N (the last N), `oldest`, `next`, a time or an age. Default: the cursor's position, else `next`. */
+  /** Where to begin: an id, -N (the last N), `oldest`, `next`, a time or an age. Default: the cursor's position, `oldest` for a new one; without a cursor `next`. */
   readonly from?: string | number | undefined;
   /** A position kept by the server. It moves by `ack` only: what is not acknowledged comes again in the next tail. */
   readonly cursor?: string | undefined;

@@ -99,9 +99,8 @@ function openSocket(
   const heard = (): void => {
     // One that is not read hears no ping either; what had arrived before that is still given.
     if (socket.isPaused) return;
-    clearTimeout(silence);
-    silence = setTimeout(() => socket.terminate(), SILENCE_MS);
-    silence.unref();
+    silence ??= setTimeout(() => socket.terminate(), SILENCE_MS).unref();
+    silence.refresh();
   };
   let failure: Error | undefined;
   let done = false;
@@ -129,9 +128,9 @@ function openSocket(
     heard();
     listener.onOpen();
   });
-  socket.on('ping', heard);
+  // A large message on a slow line is heard of long before it is all there. Not sooner than ws listens: a listener lets bytes flow.
+  socket.on('upgrade', ({ socket: wire }) => socket.once('open', () => wire.on('data', heard)));
   socket.on('message', (data, isBinary) => {
-    heard();
     if (isBinary) listener.onBinary(data as Buffer);
     else listener.onText(String(data));
   });
@@ -144,6 +143,7 @@ function openSocket(
     terminate: () => socket.terminate(),
     pause: () => {
       clearTimeout(silence);
+      silence = undefined;
       socket.pause();
     },
     resume: () => {

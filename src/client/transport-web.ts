@@ -66,7 +66,10 @@ export const webTransport: Transport = {
 async function whyRefused({ url, token }: SocketRequest, asking: AbortController): Promise<HttpResponse> {
   const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const headers = { accept: EVENT_STREAM_TYPE, ...authorization };
-  const response = await fetch(url, { headers, signal: asking.signal, redirect: REDIRECT });
+  const plain = new URL(url);
+  // Taken by WebSockets only: it would be what is refused.
+  plain.searchParams.delete('window');
+  const response = await fetch(plain, { headers, signal: asking.signal, redirect: REDIRECT });
   if (!response.ok) return whole(response);
   asking.abort();
   throw new Error('not refused');

@@ -71,6 +71,8 @@ export const declaredQueues: Parameter<DeclaredQueues> = {
  * @throws `bad_config` when a queue exists with another limit, naming both; `disk_full`, `overloaded`, `commit_timeout`
  */
 export async function ensureQueues(queues: Queues, declared: DeclaredQueues): Promise<void> {
+  // Before any is made: what is refused as a whole makes none.
+  for (const [name, limits] of Object.entries(declared)) checkLimits(name, queues.find(name)?.limits, limits);
   for (const [name, limits] of Object.entries(declared)) {
     try {
       await queues.create(name, limits);
@@ -87,13 +89,17 @@ export async function ensureQueues(queues: Queues, declared: DeclaredQueues): Pr
  */
 export async function compareQueues(directory: string, declared: DeclaredQueues): Promise<void> {
   for (const [name, limits] of Object.entries(declared)) {
-    const existing = await limitsOf(join(directory, `${name}${ROT_SUFFIX}`));
-    if (existing === undefined) continue;
-    try {
-      checkSameLimits(name, existing, limits);
-    } catch (cause) {
-      throw explain(name, cause);
-    }
+    checkLimits(name, await limitsOf(join(directory, `${name}${ROT_SUFFIX}`)), limits);
+  }
+}
+
+/** @param existing undefined when there is no such queue, or it cannot be opened @throws `bad_config` */
+function checkLimits(name: string, existing: Limits | undefined, declared: Partial<Limits>): void {
+  if (existing === undefined) return;
+  try {
+    checkSameLimits(name, existing, declared);
+  } catch (cause) {
+    throw explain(name, cause);
   }
 }
 

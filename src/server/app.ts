@@ -172,7 +172,7 @@ async function addSockets(app: FastifyInstance, { limits, metrics }: Context, up
   boundEach(app.websocketServer, limits.maxPushBytes);
   app.addHook(
     'onClose',
-    keepAlive(app.websocketServer, limits.heartbeatMs, () => metrics.dropped('silent')),
+    keepAlive(app.websocketServer, limits, (reason) => metrics.dropped(reason)),
   );
 }
 

@@ -16,9 +16,9 @@ export interface ServerLimits {
   readonly untakenMs: number;
   /** A kept connection waits so long for the next request; longer than usual proxies do. */
   readonly keepAliveMs: number;
-  /** A ping or a comment is sent each time so long has passed; a WebSocket that is silent to two pings is cut. */
+  /** A ping or a comment is sent each time so long has passed; a WebSocket that is silent to two pings is cut, unless something waits for it to take it. */
   readonly heartbeatMs: number;
-  /** A client of server-sent events that has taken nothing for so long is cut. */
+  /** A tail or a pusher for which something waits, and that has taken nothing of it for so long, is cut. */
   readonly stalledMs: number;
   /** Longest path and query of a request. */
   readonly maxUrlBytes: number;

@@ -5,6 +5,9 @@ import type { IncomingMessage } from 'node:http';
 import type { WebSocket, WebSocketServer } from 'ws';
 import { RoteraError } from '../errors.js';
 import { BATCH_PROTOCOL, TEXT_PROTOCOL } from '../protocol/api.js';
+import { wireOf } from './frames.js';
+import type { ServerLimits } from './limits.js';
+import { whenStalled } from './stalled.js';
 
 /** Close codes: RFC 6455, section 7.4.1; those from 4000 on are ours. */
 export const CLOSE = { goingAway: 1001, refused: 1008, tooLarge: 1009, internal: 1011, queueEnded: 4410 } as const;
@@ -70,28 +73,38 @@ function bad(parameter: string, accepted: string): RoteraError {
 }
 
 /**
- * Pings every socket now and then, and cuts those that are silent. Answers how to stop. @param everyMs between two pings
- * @param onCut called for each that is cut
+ * Pings every socket now and then, and cuts those that are silent; of one that something waits for, those that take nothing of it.
+ * Answers how to stop. @param onCut called for each that is cut
  */
-export function keepAlive(server: WebSocketServer, everyMs: number, onCut: () => void): () => void {
+export function keepAlive(
+  server: WebSocketServer,
+  { heartbeatMs, stalledMs }: Pick<ServerLimits, 'heartbeatMs' | 'stalledMs'>,
+  onCut: (reason: 'silent' | 'stalled') => void,
+): () => void {
   server.on('connection', (socket) => {
     heard(socket);
     socket.on('pong', () => heard(socket)).on('message', () => heard(socket));
+    whenStalled(wireOf(socket), stalledMs, () => {
+      if (socket.bufferedAmount === 0) return;
+      socket.terminate();
+      onCut('stalled');
+    });
   });
   const timer = setInterval(() => {
     for (const socket of server.clients) {
+      // A ping would wait behind the rest, and pile up for those that read nothing and say that they are there.
+      if (socket.bufferedAmount > 0) continue;
       const pings = silent.get(socket) ?? 0;
       // One that we do not listen to ourselves at the moment cannot be heard.
       if (pings >= SILENT_PINGS && !socket.isPaused) {
         socket.terminate();
-        onCut();
+        onCut('silent');
       } else {
         silent.set(socket, pings + 1);
-        // Else those that read nothing, and say that they are there, had them pile up.
-        if (socket.bufferedAmount === 0) socket.ping();
+        socket.ping();
       }
     }
-  }, everyMs);
+  }, heartbeatMs);
   timer.unref();
   return () => clearInterval(timer);
 }

@@ -14,6 +14,7 @@ import { whenOver } from './gone.js';
 import { messageTexts } from './messages.js';
 import { NO_SNIFF } from './problems.js';
 import { firstOf } from './signals.js';
+import { whenStalled } from './stalled.js';
 import { follow, type TailEvent, type TailPlan } from './tail.js';
 
 export const TAIL_URL = '/queues/:queue/tail';
@@ -65,10 +66,14 @@ export async function tailOverEvents(response: ServerResponse, plan: TailPlan, c
   const leave = (): void => gone.abort();
   response.on('error', leave);
   whenOver(response, leave);
+  const stalled = new AbortController();
+  const lost = firstOf([gone.signal, stalled.signal]);
+  whenStalled(response.req.socket, stalledMs, () => {
+    if (response.writableNeedDrain) stalled.abort();
+  });
   const write = async (text: string | Buffer): Promise<void> => {
     if (response.write(text)) return;
-    const { signal, done } = firstOf([gone.signal], stalledMs);
-    await once(response, 'drain', { signal }).finally(done);
+    await once(response, 'drain', { signal: lost.signal });
   };
   const ended = firstOf([gone.signal, context.stopping]);
   // So that proxies keep the connection, and a dead one is noticed.
@@ -88,6 +93,7 @@ export async function tailOverEvents(response: ServerResponse, plan: TailPlan, c
     }
   } finally {
     ended.done();
+    lost.done();
     clearInterval(heartbeat);
     response.end();
   }

@@ -15,7 +15,7 @@ import type { Malformed } from './malformed.js';
 export function upgradesOf(server: Server, connections: Connections, malformed: Malformed): EventEmitter {
   const upgrades = new EventEmitter();
   server.on('upgrade', (request, socket: Socket, head) => {
-    // A WebSocket has no such time (ws sets it to none).
+    // Until it is a WebSocket: see stalled.ts.
     socket.on('timeout', () => socket.destroy());
     if (connections.unanswered(socket).length === 0) {
       upgrades.emit('upgrade', request, socket, head);

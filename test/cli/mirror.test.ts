@@ -94,6 +94,15 @@ t.test('a target that takes less at once gets it in smaller pieces', async (t) =
   t.match(await runHere([...words, '--once']), { stderr: /copied 0 messages/ });
 });
 
+t.test('also when it is empty messages only', async (t) => {
+  const { source, target, words } = await pair(t);
+  await source.client.create('q', SMALL);
+  await target.client.create('q', { ...SMALL, maxMessages: 2 });
+  await source.client.push('q', ['', '', '', '']);
+  t.equal((await runHere([...words, '--once'])).code, 0);
+  t.match(await target.client.stat('q'), { next: 4, oldest: 2 });
+});
+
 t.test('a source that was made anew is copied from its beginning, behind what there is', async (t) => {
   const { source, target, words } = await pair(t);
   await source.client.create('q', SMALL);

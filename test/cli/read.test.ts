@@ -34,6 +34,17 @@ t.test('raw bytes, ids, and JSON', async (t) => {
   t.equal((await runHere(['read', 'q', '--format', 'xml'], env)).code, 2);
 });
 
+t.test('options for every command may stand in front of it', async (t) => {
+  const { client, url } = await startServer(t);
+  await client.create('q', SMALL);
+  await client.push('q', ['a', 'b', 'c']);
+  const read = await runHere(['--url', url, 'read', 'q', '--from', '-2', '-n1']);
+  t.match([read.code, read.stdout.toString()], [0, 'b\n']);
+  t.match(await runHere(['--url', url, '--insecure', 'tail']), { code: 2, stderr: /tail needs QUEUE/ });
+  t.match((await runHere(['--url', url, 'read', '--help'])).stdout.toString(), /usage: rotera read/);
+  t.match(await runHere(['--url', url, 'raed', 'q']), { code: 2, stderr: /no command raed\. Did you mean read/ });
+});
+
 t.test('on a terminal a message cannot drive it', async (t) => {
   const line = (text: string): Pick<Message, 'id' | 'data'> => ({ id: 7, data: Buffer.from(text, 'latin1') });
   const nasty = line('\u001b[2Jgone\u0007\tkept');

@@ -31,6 +31,7 @@ onBothPlatforms(t, 'refusals are errors with the code, the text and the facts of
     details: { parameter: 'maxMessages' },
   });
   await t.rejects(client.tail('missing').next(), { code: 'queue_not_found' });
+  await t.rejects(client.tail('missing', { cursor: 'c', window: 5 }).next(), { code: 'queue_not_found' });
   await client.create('q', { maxBytes: 1000, reserve: false });
   await t.rejects(client.tail('q', { from: 7 }).next(), { code: 'beyond_end' });
   await t.rejects(client.tail('q', { from: 'yesterday' }).next(), { code: 'bad_parameter' });

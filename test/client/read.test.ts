@@ -22,6 +22,10 @@ onBothPlatforms(t, 'messages come with id, time and bytes', async (t, connect) =
   t.strictSame(messages[0]?.json(), { a: 1 });
   t.equal(messages[1]?.text, '\ufffd\u0000\ufffd');
   t.throws(() => messages[1]?.json(), SyntaxError);
+  await client.push('q', '\ufeff{"marked":1}');
+  const [marked] = (await client.read('q', { from: 2 })).messages;
+  t.equal(marked?.text, '\ufeff{"marked":1}');
+  t.strictSame(marked?.json(), { marked: 1 });
 });
 
 onBothPlatforms(t, 'records come as they are stored, with what is gone', async (t, connect) => {

@@ -32,6 +32,8 @@ t.test('a limit that differs from the file is an error that names both', async (
     code: 'bad_config',
     details: { queue: 'jobs', field: 'maxMessages', existing: 5, value: 6 },
   });
+  await t.rejects(ensureQueues(queues, { added: SMALL, jobs: { maxMessages: 6 } }), { code: 'bad_config' });
+  t.equal(queues.find('added'), undefined, 'nothing is made then');
   await ensureQueues(queues, { jobs: { maxMessages: 5 } });
   await ensureQueues(queues, { jobs: {} });
 });

@@ -13,6 +13,10 @@ import { makeQueue, pushEach, pushNumbered } from './words.js';
 const MIB = 1024 * 1024;
 const HEAD = 'POST /queues/q/messages HTTP/1.1\r\nHost: localhost\r\n';
 
+const UPGRADE =
+  'GET /queues/q/tail?from=0 HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+  'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n';
+
 /** Bytes that the server holds for the peers of its WebSockets, beyond what the system has taken. */
 const held = ({ app }: RealWire): number =>
   [...app.websocketServer.clients].reduce((sum, { bufferedAmount }) => sum + bufferedAmount, 0);
@@ -142,6 +146,27 @@ export function limits(t: Test): void {
     t.equal(code, 1006);
     await pushEach(wire.queues.get('q'), 'a');
     t.strictSame(await alive.texts(1), ['a']);
+  });
+
+  t.test('a WebSocket that takes something, however slowly, is not cut; one that takes nothing is', async (t) => {
+    const wire = await startListening(t, { limits: { heartbeatMs: 100, stalledMs: 4000 } });
+    const queue = await makeQueue(wire, { maxBytes: 64 * MIB, maxMessageBytes: 16 * MIB });
+    await queue.push(batchOf([Buffer.alloc(16 * MIB, 'x')]));
+    const [slow, stalled] = await Promise.all(
+      [1, 2].map(() => RawConnection.to(wire.port).then(({ socket }) => socket.pause())),
+    );
+    let taken = 0;
+    for (const socket of [slow, stalled]) socket?.write(`${UPGRADE}\r\n`);
+    slow?.on('data', ({ length }) => {
+      taken += length;
+      slow.pause();
+      setTimeout(() => slow.resume(), length / 10_000);
+    });
+    slow?.resume();
+    while (taken < 16 * MIB && slow?.destroyed === false) await sleep(50);
+    t.ok(taken > 16 * MIB, `${taken} bytes`);
+    while (wire.app.websocketServer.clients.size > 0) await sleep(50);
+    for (const socket of [slow, stalled]) socket?.destroy();
   });
 
   t.test('pings do not pile up for one that reads nothing and says that it is there', async (t) => {
