@@ -68,8 +68,11 @@ export async function tailOverEvents(response: ServerResponse, plan: TailPlan, c
   whenOver(response, leave);
   const stalled = new AbortController();
   const lost = firstOf([gone.signal, stalled.signal]);
-  whenStalled(response.req.socket, stalledMs, () => {
-    if (response.writableNeedDrain) stalled.abort();
+  const { socket } = response.req;
+  whenStalled(socket, stalledMs, () => {
+    // What is over is yet to be taken as well.
+    if (response.writableEnded) socket.destroy();
+    else if (response.writableNeedDrain) stalled.abort();
   });
   const write = async (text: string | Buffer): Promise<void> => {
     if (response.write(text)) return;
