@@ -94,15 +94,21 @@ export async function serve(load: () => Config, context: ServeContext): Promise<
       // Not while somebody waits already.
       await queues.syncNames();
       if (stopping.aborted) return;
-      // Before the queues are open, so that those who ask are told that the server is starting.
-      listening = listen(app, { ...config, inherited: sockets });
-      const address = await listening;
+      const open = (): Promise<string> => {
+        listening ??= listen(app, { ...config, inherited: sockets });
+        return listening;
+      };
+      // Those who ask before the queues are open are told that the server is starting. At a socket that was there before they wait, and
+      // are not refused.
+      if (sockets.length === 0) await open();
       if (stopping.aborted) return;
       await queues.rescan();
       if (stopping.aborted) return;
       await ensureQueues(queues, config.queues);
       if (stopping.aborted) return;
       ready = true;
+      const address = await open();
+      if (stopping.aborted) return;
       greet(steady(stdout), address, queues, context.json === true);
       // What was there at the start has just been told.
       onChange = logChanges(app);
